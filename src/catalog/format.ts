@@ -1,0 +1,120 @@
+/** Shapes of what lies at a destination. Every file says its format, is never rewritten, and unknown fields are kept. */
+import type { Level, StageRecord } from '../graph.ts';
+
+/** Format names; the number is the major version. An unknown one is opaque: never pruned, swept or counted. */
+export const Format = {
+  manifest: 'runner/manifest@1',
+  record: 'runner/record@1',
+  journal: 'runner/journal@1',
+  tombstone: 'runner/tombstone@1',
+  lease: 'runner/lease@1',
+  shelf: 'runner/shelf@1',
+  run: 'runner/run@1',
+} as const;
+
+/** What later was learnt of a backup; finding and result stand in the record's file name. */
+export type Finding =
+  | 'checksum'
+  | 'content'
+  | 'restore'
+  | 'drill'
+  | 'anomaly'
+  | 'accept'
+  | 'pin'
+  | 'unpin'
+  | 'copy'
+  | 'rekey';
+export type FindingResult = 'pass' | 'fail' | 'set';
+
+export type Artifact = {
+  purpose: 'data';
+  variant: 'main';
+  /** Key below the destination's prefix. */
+  key: string;
+  /** Bytes. */
+  size: number;
+  /** Hex, of the stored (sealed) bytes. */
+  sha256: string;
+  stages: (StageRecord & { argv: string[]; seconds: number })[];
+};
+
+/** The commit record of one backup: byte-identical at all destinations. Times are RFC 3339 UTC, sizes bytes. */
+export type Manifest = {
+  format: typeof Format.manifest;
+  id: string;
+  plan: { name: string; digest: string };
+  backup: string;
+  purpose: 'backup' | 'safety';
+  run: string;
+  created: string;
+  host: string;
+  source: { type: string; name: string | null; argv: string[] };
+  tools: Record<string, string>;
+  runner: string;
+  /** The time of the data: nothing in it is older than `from` was or newer than `to`. */
+  moment: { from: string; to: string };
+  /** Retention tiers claimed at the commit, highest first; empty: `recent`. */
+  tiers: string[];
+  tags: string[];
+  /** Levels whose pass makes it good. */
+  required: Level[];
+  plainSize: number | null;
+  /** Seconds of the capture. */
+  seconds: number;
+  warnings: string[];
+  artifacts: Artifact[];
+  keys: { type: string; id: string; recipients?: string[] }[];
+  sequence: number;
+  previous: { id: string; sha256: string } | null;
+  recovery: string[];
+  mac?: { alg: 'hmac-sha256'; kdf: 'pbkdf2-sha256'; salt: string; iterations: number; value: string };
+};
+
+/** A record's contents; its key is `<manifest stem>.<finding>-<result>-<stamp>-<nonce>.json`. */
+export type FindingRecord = {
+  format: typeof Format.record;
+  id: string;
+  finding: Finding;
+  result: FindingResult;
+  time: string;
+  run: string;
+  /** SHA-256 of the manifest it speaks of. */
+  manifest: string;
+  /** Where it was found; a `checksum` counts for this destination alone. */
+  destination: string;
+  message?: string;
+  /** For a pin: RFC 3339; absent: until unpinned. */
+  until?: string;
+  /** For a pass: what was checked and what it gave. */
+  details?: Record<string, unknown>;
+};
+
+export type Journal = {
+  format: typeof Format.journal;
+  run: string;
+  backup: string;
+  id: string;
+  started: string;
+  /** Keys and attempts that may exist from now on. */
+  artifacts: { key: string; attempt: string }[];
+  manifestKey: string;
+};
+
+export type Tombstone = {
+  format: typeof Format.tombstone;
+  run: string;
+  time: string;
+  deleted: { id: string; manifestKey: string; artifactKeys: string[]; reasons: string[] }[];
+};
+
+export type Lease = {
+  format: typeof Format.lease;
+  run: string;
+  host: string;
+  bootId: string;
+  pid: number;
+  /** Start time of the process as the kernel counts it, to know a reused pid. */
+  pidStart: string;
+  acquired: string;
+  beat: number;
+};

@@ -1,0 +1,197 @@
+/**
+ * The Graph: what a run will do, as frozen, serialisable data. It is compiled once, then either rendered (preview) or
+ * executed. It holds no closure, clock, id, port or temporary path: what is known only at run time is a named output.
+ */
+import type { RetentionPolicy } from './retention/policy.ts';
+
+/** Something that may stand in an argument vector: never a secret. `work` is a path below the task's private directory. */
+export type Argument = string | { out: `${string}.${string}` } | { work: string } | { join: Argument[] };
+
+/** Something that may stand in the environment or be fed to a descriptor of one process. */
+export type Value = Argument | { secret: string };
+
+/** How a nonzero exit of a program is judged: every stderr line must match one of the patterns, the worst counts. */
+export type ExitRule = { code: number; lines: { pattern: string; means: 'ignore' | 'warning' | 'partial' }[] };
+
+/** One program to start. The environment is minimal (PATH, HOME, TMPDIR, LC_ALL=C, RUNNER_RUN_ID) plus `env`. */
+export type Command = {
+  argv: Argument[];
+  env?: Record<string, Value>;
+  /** Start from the runner's own environment: for hooks and for `command` sources. */
+  inheritEnvironment?: true;
+  cwd?: Argument;
+  /** Bytes written to a descriptor (0 for standard input when nothing else feeds it, or >= 3) and then closed. */
+  feed?: { fd: number; value: Value }[];
+  exits?: ExitRule[];
+  /** Seconds; the process group is ended afterwards. */
+  timeout?: number;
+};
+
+/** A link of a pipeline with what must be done before all stages start and after all have ended. */
+export type Stage = { command: Command; prepare?: Command[]; cleanup?: Command[] };
+
+/** A transform of an artifact as its manifest records it: enough to undo it later, without secrets. */
+export type StageRecord = { type: string; extension: string; parameters: Record<string, string | number | boolean> };
+
+/** Checked before anything starts; all failures are reported at once. */
+export type Requirement =
+  | { need: 'program'; program: string; why: string; hint: string }
+  | { need: 'path'; path: string; what: 'file' | 'directory' | 'any'; why: string; header?: string; notEmpty?: true }
+  | { need: 'secret'; secret: string; why: string; format?: 'openssl-passphrase' | 'line' }
+  | { need: 'destination'; destination: string; why: string; minimumFree?: number };
+
+/** Where the size of the plain stream is read: a file that is streamed, a stderr line of the producer, or not at all. */
+export type PlainSize = { file: Argument } | { stderr: string } | { unknown: true };
+
+/** The end that a plain stream must have; the consumer is killed before its end of input when it is wrong. */
+export type Tail = { zeros: number } | { text: string; within: number };
+
+/** Where a plain stream goes when an artifact is opened. */
+export type Intake = { consume: Command } | { file: Argument; mode?: string } | { discard: true };
+
+/** Bounds for a value read from a program, a file or a count. Numbers compare as numbers, `equals` also as text. */
+export type Expect = { equals?: string | number; atLeast?: number; atMost?: number; compare?: 'source' };
+
+/** One assertion. `command` prints a value; `reference` prints what it must equal (`compare: source`). */
+export type Assertion =
+  | { title: string; check: 'output'; command: Command; expect: Expect; reference?: Command; tolerance?: string }
+  | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string }
+  | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect }
+  | { title: string; check: 'exit'; command: Command };
+
+/** How the plain stream of an artifact is taken in: commands before, the intake with its end, assertions after. */
+export type Recipe = { prepare?: Command[]; intake: Intake; tail?: Tail; finish?: Assertion[]; cleanup?: Command[] };
+
+/** A step of a hook or a recovery. */
+export type Step =
+  | { step: 'run'; command: Command }
+  | { step: 'http'; url: string; within: number }
+  | { step: 'manual'; text: string };
+
+export type Level = 'checksum' | 'content' | 'restore';
+
+/** Expectations for one backup. Sizes in bytes, times in seconds, `size`/`duration` as fractions of the median of 7. */
+export type Expectation = {
+  maxAge?: number;
+  minSize?: number;
+  maxSize?: number;
+  size?: { atLeast?: number; atMost?: number };
+  duration?: { atLeast?: number; atMost?: number };
+  maxDuration?: number;
+};
+
+export type SinkPlan = { destination: string; tiers?: string[]; retention: RetentionPolicy | null };
+
+/** Everything of the manifest that is known before the run. */
+export type ManifestPlan = {
+  plan: { name: string; digest: string };
+  source: { type: string; name: string | null };
+  stages: StageRecord[];
+  keys: { type: string; id: string; recipients?: string[] }[];
+  /** Levels whose pass a backup needs to be good; recorded, so a later plan does not devalue old backups. */
+  required: Level[];
+  /** Stock shell pipeline that turns the artifact (`ARTIFACT` stands for its file) back into the data. */
+  recovery: string[];
+  /** `backup`, or `safety` for the copy of what a restore replaced. */
+  purpose: 'backup' | 'safety';
+  /** The secret whose passphrase authenticates the manifest by a MAC (aes without `signing`). */
+  mac?: { secret: string; iterations: number };
+};
+
+export type Action =
+  | { do: 'preflight'; requirements: Requirement[] }
+  | { do: 'settle'; destination: string; backups: string[] }
+  | { do: 'step'; step: Step }
+  | {
+      do: 'capture';
+      backup: string;
+      prepare: Command[];
+      produce: Command;
+      cleanup: Command[];
+      plain: PlainSize;
+      branches: { variant: 'main'; stages: Stage[]; sinks: SinkPlan[] }[];
+      /** Extension chain of the artifact, inside out: `.sqlite.zst.enc`. */
+      extension: string;
+      /** Template of the artifact's key below the destination's prefix; see artifact-format in ARCHITECTURE.md. */
+      layout: string;
+      timezone: string;
+      require: number;
+      expect: Expectation;
+      manifest: ManifestPlan;
+    }
+  | {
+      do: 'verify';
+      level: Level;
+      backup: string;
+      id: Argument;
+      /** Tried in this order: the first destination that holds the backup; `checksum` looks at each of them. */
+      destinations: string[];
+      decode: Stage[];
+      recipe: Recipe | null;
+      assert: Assertion[];
+      /** Seconds: only when no pass of this level is younger. */
+      every?: number;
+    }
+  | { do: 'prune'; backup: string; destination: string; policy: RetentionPolicy; timezone: string }
+  | { do: 'document'; destination: string; backups: string[] }
+  | { do: 'admit'; backup: string; id: string; from: string }
+  | { do: 'unpack'; backup: string; id: string; from: string; decode: Stage[]; recipe: Recipe }
+  | { do: 'assert'; assert: Assertion[] }
+  | { do: 'swap'; beside: Argument; target: string; aside: string }
+  | { do: 'unswap'; target: string; aside: string }
+  | { do: 'discard'; path: string }
+  | { do: 'directory' }
+  | { do: 'remove-directory' }
+  | { do: 'lease'; destination: string }
+  | { do: 'release-lease'; destination: string };
+
+export type TaskId = string;
+export type ScopeId = string;
+
+/** The unit of placement and retry. `outputs` names what `{ out: 'ID.NAME' }` may refer to. */
+export type Task = {
+  id: TaskId;
+  title: string;
+  host: string;
+  /** Scopes in which it runs, outermost first. */
+  within: ScopeId[];
+  needs: { task: TaskId; on: 'ok' | 'fail' | 'done' }[];
+  action: Action;
+  outputs: string[];
+  retry?: { attempts: number; delay: number };
+  /** Seconds. */
+  timeout?: number;
+  /** The entry of `backups` that a failure of this task counts against; absent: the whole run. */
+  backup?: string;
+};
+
+/** Something with a lifetime. It is acquired before the first of its tasks and its release always runs. */
+export type Scope = {
+  id: ScopeId;
+  host: string;
+  acquire: Action;
+  release: Action;
+  outputs: string[];
+  maxHold?: number;
+};
+
+/** What retention says about one backup name at one destination, when the listing was read. */
+export type ShelfView = {
+  backup: string;
+  destination: string;
+  /** SHA-256 over the sorted names of manifests, records and tombstones that were listed; null when unknown. */
+  digest: string | null;
+  /** Why no prune is planned, when none is: an unknown listing, a clock that went back. */
+  blocked?: string;
+  keep: { id: string; reasons: string[] }[];
+  delete: { id: string; reasons: string[] }[];
+};
+
+export type Graph = {
+  format: 'runner/graph@1';
+  plan: { name: string; digest: string };
+  command: 'apply' | 'prune' | 'verify' | 'restore';
+  tasks: Task[];
+  scopes: Scope[];
+  shelf: ShelfView[];
+};

@@ -1,0 +1,108 @@
+/** The plan after names, includes, defaults and paths are settled. Secrets are still references. */
+import type { Expectation, Level } from '../graph.ts';
+import type { Duration, RetentionPolicy, Tier } from '../retention/policy.ts';
+
+/** Where a secret is read from at the moment of use. `file` paths are absolute. */
+export type SecretReference = { optional: boolean } & (
+  | { env: string }
+  | { file: string }
+  | { credential: string }
+  | { command: string[] }
+);
+
+/** A kind's own part of a plan. `spec` has been validated by the kind's schema; its `format: path` values are absolute. */
+export type Configured<Spec = Record<string, unknown>> = { name: string | null; type: string; spec: Spec };
+
+export type Objectives = { rpo?: Duration; rto?: Duration; copies?: number; offSite?: number };
+
+export type EnvironmentValue = string | { secret: string };
+
+/** A step as written, units settled: seconds for `timeout` and `within`. */
+export type PlannedStep = { timeout?: number } & (
+  | { run: string[]; environment?: Record<string, EnvironmentValue> }
+  | { http: string; within?: number }
+  | { sql: string }
+  | { manual: string }
+);
+
+/** What is stopped for a swap and started again in reverse order. */
+export type PlannedStop = { timeout?: number } & (
+  | { run: string[]; start: string[] }
+  | { systemd: string }
+  | { docker: string }
+  | { compose: { service: string; project?: string; file?: string } }
+);
+
+export type Hooks = { before: PlannedStep[]; after: PlannedStep[]; onFailure: PlannedStep[]; finally: PlannedStep[] };
+
+/** Bounds of one assertion; `tolerance` is a fraction (0.05) for `compare: source`. */
+export type PlannedBounds = {
+  equals?: string | number;
+  atLeast?: number;
+  atMost?: number;
+  compare?: 'source';
+  tolerance?: number;
+};
+
+export type PlannedAssertion =
+  | ({ sql: string } & PlannedBounds)
+  | { file: string; exists: boolean; sha256?: string; size?: PlannedBounds }
+  | ({ count: string } & PlannedBounds)
+  | ({ command: string[] } & PlannedBounds);
+
+/** Absent `every` (seconds): after each capture. */
+export type PlannedVerification = { level: Level; every?: number; at?: string; assert: PlannedAssertion[] };
+
+export type PlannedRestore = {
+  to?: string;
+  overwrite: boolean;
+  before: PlannedStep[];
+  assert: PlannedAssertion[];
+  stop: PlannedStop[];
+  after: PlannedStep[];
+  safety: { destinations: string[]; within: Duration };
+  options: Record<string, unknown>;
+};
+
+export type ResolvedBackup = {
+  name: string;
+  source: Configured;
+  transforms: Configured[];
+  destinations: { name: string; tiers?: Tier[] }[];
+  require: number;
+  /** By destination name; null: nothing is ever pruned there. */
+  retention: Record<string, RetentionPolicy | null>;
+  /** Five-field cron expression in the plan's zone. */
+  schedule?: string;
+  objectives: Objectives;
+  expect: Expectation;
+  /** `verify` as written; checksum at the commit always happens and does not stand here. */
+  verify: PlannedVerification[];
+  hooks: Hooks;
+  restore: PlannedRestore;
+  /** A rule's id -> why it is waived for this backup. */
+  allow: Record<string, string>;
+  layout?: string;
+  tags: string[];
+  priority?: { nice?: number; io?: 'idle' | 'low' | 'normal' };
+  /** Seconds for the whole capture. */
+  timeout?: number;
+};
+
+export type ResolvedDestination = Configured & { name: string; offSite: boolean; minFree?: number };
+
+export type ResolvedPlan = {
+  name: string;
+  /** Absolute path of the plan's file; relative paths of a plan start at its directory. */
+  file: string;
+  directory: string;
+  /** SHA-256 (hex) of the effective plan as `runner config --json` prints it. */
+  digest: string;
+  timezone: string;
+  objectives: Objectives;
+  secrets: Record<string, SecretReference>;
+  signing?: { key: string; public: string };
+  destinations: Record<string, ResolvedDestination>;
+  hooks: Hooks;
+  backups: ResolvedBackup[];
+};

@@ -112,8 +112,9 @@ export type Action =
       branches: { variant: 'main'; stages: Stage[]; sinks: SinkPlan[] }[];
       /** Extension chain of the artifact, inside out: `.sqlite.zst.enc`. */
       extension: string;
-      /** Template of the artifact's key below the destination's prefix; see artifact-format in ARCHITECTURE.md. */
-      layout: string;
+      /** Template of the artifact's key below the destination's prefix; null: the default place. */
+      layout: string | null;
+      tags: string[];
       timezone: string;
       require: number;
       expect: Expectation;
@@ -155,7 +156,11 @@ export type Task = {
   host: string;
   /** Scopes in which it runs, outermost first. */
   within: ScopeId[];
-  needs: { task: TaskId; on: 'ok' | 'fail' | 'done' }[];
+  /**
+   * Every `ok` and `done` need must be met; of the `fail` needs, where there are any, at least one. A need may name a
+   * scope: `ok` and `done` then mean that its release has run.
+   */
+  needs: { task: TaskId | ScopeId; on: 'ok' | 'fail' | 'done' }[];
   action: Action;
   outputs: string[];
   retry?: { attempts: number; delay: number };

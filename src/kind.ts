@@ -40,6 +40,8 @@ export interface SourceKind<Spec = never> {
   readonly restores: 'directory' | 'file' | 'none';
   /** The live data's own place, the default target; null when a restore must name one. */
   home(spec: Spec): string | null;
+  /** The same source over data that lies elsewhere: how a safety backup takes what a restore moved aside. */
+  relocate?(spec: Spec, path: string): Spec;
   restore(spec: Spec, target: Target, facts: Facts): Recipe;
   /** A command that prints the result of a query on restored data or, with `target` null, on the live source. */
   query?(spec: Spec, sql: string, target: Target | null, facts: Facts): Command;

@@ -54,7 +54,7 @@ export type Expect = { equals?: string | number; atLeast?: number; atMost?: numb
 
 /** One assertion. `command` prints a value; `reference` prints what it must equal (`compare: source`). */
 export type Assertion =
-  | { title: string; check: 'output'; command: Command; expect: Expect; reference?: Command; tolerance?: string }
+  | { title: string; check: 'output'; command: Command; expect: Expect; reference?: Command; tolerance?: number }
   | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string }
   | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect }
   | { title: string; check: 'exit'; command: Command };
@@ -98,6 +98,9 @@ export type ManifestPlan = {
   mac?: { secret: string; iterations: number };
 };
 
+/** Where a restore reads its artifact: a copy at a destination, or a file outside the catalogue. */
+export type RestoreOrigin = { destination: string } | { file: string };
+
 export type Action =
   | { do: 'preflight'; requirements: Requirement[] }
   | { do: 'settle'; destination: string; backups: string[] }
@@ -119,6 +122,8 @@ export type Action =
       require: number;
       expect: Expectation;
       manifest: ManifestPlan;
+      /** A safety copy fills no retention slot; it is pinned for this many seconds. */
+      pinFor?: number;
     }
   | {
       do: 'verify';
@@ -135,12 +140,15 @@ export type Action =
     }
   | { do: 'prune'; backup: string; destination: string; policy: RetentionPolicy; timezone: string }
   | { do: 'document'; destination: string; backups: string[] }
-  | { do: 'admit'; backup: string; id: string; from: string }
-  | { do: 'unpack'; backup: string; id: string; from: string; decode: Stage[]; recipe: Recipe }
+  | { do: 'admit'; backup: string; id: string; from: RestoreOrigin }
+  | { do: 'unpack'; backup: string; id: string; from: RestoreOrigin; decode: Stage[]; recipe: Recipe }
   | { do: 'assert'; assert: Assertion[] }
-  | { do: 'swap'; beside: Argument; target: string; aside: string }
-  | { do: 'unswap'; target: string; aside: string }
-  | { do: 'discard'; path: string }
+  /** Claims a path that must not exist yet; whatever comes to lie there is removed when the scope ends. */
+  | { do: 'reserve'; path: string }
+  /** Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. */
+  | { do: 'swap'; beside: string; target: string; aside: string; companions: string[] }
+  | { do: 'unswap'; target: string; aside: string; companions: string[] }
+  | { do: 'discard'; path: string; companions: string[] }
   | { do: 'directory' }
   | { do: 'remove-directory' }
   | { do: 'lease'; destination: string }

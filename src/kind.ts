@@ -42,6 +42,8 @@ export interface SourceKind<Spec = never> {
   home(spec: Spec): string | null;
   /** The same source over data that lies elsewhere: how a safety backup takes what a restore moved aside. */
   relocate?(spec: Spec, path: string): Spec;
+  /** Suffixes of files that belong to a restored file and must go with it: `-wal`. */
+  readonly companions?: readonly string[];
   restore(spec: Spec, target: Target, facts: Facts): Recipe;
   /** A command that prints the result of a query on restored data or, with `target` null, on the live source. */
   query?(spec: Spec, sql: string, target: Target | null, facts: Facts): Command;

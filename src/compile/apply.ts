@@ -1,0 +1,194 @@
+import type { RunFacts } from '../facts.ts';
+import type { Graph, Requirement, Scope, ShelfView, Task, TaskId } from '../graph.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import { compileCapture } from './capture.ts';
+import {
+  describeTask,
+  directoryScope,
+  leaseScope,
+  leaseScopes,
+  preflightTask,
+  secretsOf,
+  settleTasks,
+  stageCommands,
+} from './common.ts';
+import { compileHook, type HookPlace } from './hooks.ts';
+import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
+import { seal } from './seal.ts';
+import { shelfView } from './shelf-view.ts';
+import { verifyTask } from './verify.ts';
+
+type Part = { tasks: Task[]; scopes: Scope[]; requirements: Requirement[]; shelf: ShelfView[] };
+
+/** `runner apply`: capture, verify and prune each chosen backup, with its hooks around it. */
+export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { only?: string[] } = {}): Graph {
+  const backups = chosenBackups(plan, options.only);
+  const destinations = destinationsOf(backups);
+  const settles = settleTasks(plan, destinations, [{ task: 'preflight', on: 'ok' }]);
+  const place: HookPlace = { plan: plan.name, source: null, blamed: [] };
+  const opened: Task['needs'] = [
+    { task: 'preflight', on: 'ok' },
+    ...settles.map(({ id }) => ({ task: id, on: 'done' as const })),
+  ];
+  const before = compileHook('before', plan.hooks.before, place, opened, facts);
+  const ready = before.length > 0 ? [...opened, { task: before.at(-1)!.id, on: 'ok' as const }] : opened;
+  const parts = backups.map((backup) => backupPart(plan, backup, ready, facts));
+  const work = parts.flatMap(({ tasks }) => tasks);
+  const documents = destinations.map((name) => describeTask(plan, name, writersAt(work, name)));
+  const closing = closingHooks(plan, [...before, ...work], facts);
+  const requirements = [
+    ...parts.flatMap((part) => part.requirements),
+    ...secretsOf(stepCommands([...before, ...work, ...closing]), 'a hook uses it'),
+  ];
+  return seal({
+    format: 'runner/graph@1',
+    plan: { name: plan.name, digest: plan.digest },
+    command: 'apply',
+    tasks: [preflightTask(plan, destinations, requirements), ...settles, ...before, ...work, ...documents, ...closing],
+    scopes: [...leaseScopes(destinations), ...parts.flatMap(({ scopes }) => scopes)],
+    shelf: parts.flatMap(({ shelf }) => shelf),
+  });
+}
+
+/** One backup: before, capture, verify, prune, and what follows from success, failure or either. */
+function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['needs'], facts: RunFacts): Part {
+  const captureId: TaskId = `capture:${backup.name}`;
+  const place: HookPlace = {
+    plan: plan.name,
+    backup: backup.name,
+    source: backup.source,
+    blamed: [],
+    capture: captureId,
+  };
+  const before = compileHook('before', backup.hooks.before, place, ready, facts);
+  const captured = captureTask(
+    plan,
+    backup,
+    before.length > 0 ? [{ task: before.at(-1)!.id, on: 'ok' }] : ready,
+    facts,
+  );
+  const checks = verifications(plan, backup, captureId, facts);
+  const proven: Task['needs'] = [captured.task, ...checks.tasks].map(({ id }) => ({ task: id, on: 'ok' }));
+  const prunes = pruneTasks(backup, plan.timezone, proven);
+  const blamed = [...before, captured.task, ...checks.tasks].map(({ id }) => id);
+  const after = compileHook('after', backup.hooks.after, place, proven, facts);
+  const failed = compileHook(
+    'on-failure',
+    backup.hooks.onFailure,
+    { ...place, blamed },
+    blamed.map((task) => ({ task, on: 'fail' as const })),
+    facts,
+  );
+  const all = [...before, captured.task, ...checks.tasks, ...prunes, ...after, ...failed];
+  const last = compileHook(
+    'finally',
+    backup.hooks.finally,
+    { ...place, blamed },
+    all.map(({ id }) => ({ task: id, on: 'done' as const })),
+    facts,
+  );
+  const coming = { id: `‹${captureId}.id›`, time: facts.now, good: true, tags: backup.tags };
+  return {
+    tasks: [...all, ...last],
+    scopes: [...captured.scopes, ...checks.scopes],
+    requirements: [...captured.requirements, ...checks.requirements],
+    shelf: backup.destinations.map(({ name }) => shelfView(backup, name, plan.timezone, facts.shelves[name], coming)),
+  };
+}
+
+function captureTask(
+  plan: ResolvedPlan,
+  backup: ResolvedBackup,
+  needs: Task['needs'],
+  facts: RunFacts,
+): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
+  const { action, requirements } = compileCapture(plan, backup, facts);
+  const scope = directoryScope(`work:${backup.name}`);
+  const commands = [
+    ...action.prepare,
+    action.produce,
+    ...action.cleanup,
+    ...action.branches.flatMap(({ stages }) => stageCommands(stages)),
+  ];
+  const task: Task = {
+    id: `capture:${backup.name}`,
+    title: `back up ${backup.name}`,
+    host: 'local',
+    within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id],
+    needs,
+    action,
+    outputs: ['id', 'key', 'size', 'sha256', 'tier', 'error'],
+    ...(backup.timeout === undefined ? {} : { timeout: backup.timeout }),
+    backup: backup.name,
+  };
+  return {
+    task,
+    scopes: [scope],
+    requirements: [...requirements, ...secretsOf(commands, `backup "${backup.name}" uses it`)],
+  };
+}
+
+function verifications(
+  plan: ResolvedPlan,
+  backup: ResolvedBackup,
+  captureId: TaskId,
+  facts: RunFacts,
+): Omit<Part, 'shelf'> {
+  const result: Omit<Part, 'shelf'> = { tasks: [], scopes: [], requirements: [] };
+  const { action } = compileCapture(plan, backup, facts);
+  let previous = captureId;
+  for (const check of backup.verify) {
+    const compiled = verifyTask(
+      plan,
+      {
+        id: backup.name,
+        title: `verify ${check.level} of ${backup.name}`,
+        backup,
+        artifact: { out: `${captureId}.id` },
+        records: action.manifest.stages,
+        destinations: backup.destinations.map(({ name }) => name),
+        check,
+      },
+      [{ task: previous, on: 'ok' }],
+      facts,
+    );
+    result.tasks.push(compiled.task);
+    result.scopes.push(...compiled.scopes);
+    result.requirements.push(...compiled.requirements);
+    previous = compiled.task.id;
+  }
+  return result;
+}
+
+/** Hooks of the whole plan that wait for every backup. */
+function closingHooks(plan: ResolvedPlan, tasks: Task[], facts: RunFacts): Task[] {
+  const place: HookPlace = { plan: plan.name, source: null, blamed: tasks.map(({ id }) => id) };
+  const needs = (on: 'ok' | 'fail' | 'done') => blamable(tasks).map(({ id }) => ({ task: id, on }));
+  const after = compileHook('after', plan.hooks.after, place, needs('ok'), facts);
+  const failed = compileHook('on-failure', plan.hooks.onFailure, place, needs('fail'), facts);
+  const last = compileHook(
+    'finally',
+    plan.hooks.finally,
+    place,
+    [...needs('done'), ...[...after, ...failed].map(({ id }) => ({ task: id, on: 'done' as const }))],
+    facts,
+  );
+  return [...after, ...failed, ...last];
+}
+
+/** Tasks whose end decides about success: a hook that runs only after a failure is not one of them. */
+function blamable(tasks: Task[]): Task[] {
+  return tasks.filter(({ id }) => !id.startsWith('on-failure:') && !id.startsWith('finally:'));
+}
+
+function writersAt(tasks: Task[], destination: string): Task['needs'] {
+  return tasks
+    .filter(({ within, action }) => within.includes(leaseScope(destination)) || action.do === 'verify')
+    .map(({ id }) => ({ task: id, on: 'done' }));
+}
+
+function stepCommands(tasks: Task[]) {
+  return tasks.flatMap(({ action }) =>
+    action.do === 'step' && action.step.step === 'run' ? [action.step.command] : [],
+  );
+}

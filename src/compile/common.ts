@@ -1,0 +1,117 @@
+/** Tasks and scopes that every kind of run begins and ends with. */
+import type { Command, Requirement, Scope, ScopeId, Stage, Task, Value } from '../graph.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import { findDestination } from '../registry.ts';
+
+export const leaseScope = (destination: string): ScopeId => `lease:${destination}`;
+
+export function leaseScopes(destinations: string[]): Scope[] {
+  return destinations.map((destination) => ({
+    id: leaseScope(destination),
+    host: 'local',
+    acquire: { do: 'lease', destination },
+    release: { do: 'release-lease', destination },
+    outputs: [],
+  }));
+}
+
+export function directoryScope(id: ScopeId): Scope {
+  return { id, host: 'local', acquire: { do: 'directory' }, release: { do: 'remove-directory' }, outputs: ['path'] };
+}
+
+/** Everything that can be known to fail is checked before anything starts. */
+export function preflightTask(plan: ResolvedPlan, destinations: string[], requirements: Requirement[]): Task {
+  const places = destinations.flatMap((name) => {
+    const destination = plan.destinations[name];
+    if (!destination) return [];
+    const own = findDestination(destination.type).requirements(name, destination.spec);
+    return [
+      ...own,
+      {
+        need: 'destination' as const,
+        destination: name,
+        why: `backups go to "${name}"`,
+        ...(destination.minFree === undefined ? {} : { minimumFree: destination.minFree }),
+      },
+    ];
+  });
+  const signing: Requirement[] = plan.signing
+    ? [{ need: 'secret', secret: plan.signing.key, why: 'manifests are signed' }]
+    : [];
+  return {
+    id: 'preflight',
+    title: 'preflight',
+    host: 'local',
+    within: [],
+    needs: [],
+    action: { do: 'preflight', requirements: unique([...requirements, ...signing, ...places]) },
+    outputs: [],
+  };
+}
+
+/** What an interrupted run left is rolled forward or removed before anything new is written. */
+export function settleTasks(plan: ResolvedPlan, destinations: string[], needs: Task['needs']): Task[] {
+  return destinations.map((destination) => ({
+    id: `settle:${destination}`,
+    title: `settle ${destination}`,
+    host: 'local',
+    within: [leaseScope(destination)],
+    needs,
+    action: { do: 'settle', destination, backups: plan.backups.map(({ name }) => name) },
+    outputs: [],
+  }));
+}
+
+/** RECOVERY.md is written again by every run that changed the shelf. */
+export function describeTask(plan: ResolvedPlan, destination: string, needs: Task['needs']): Task {
+  return {
+    id: `document:${destination}`,
+    title: `RECOVERY.md at ${destination}`,
+    host: 'local',
+    within: [leaseScope(destination)],
+    needs,
+    action: { do: 'document', destination, backups: plan.backups.map(({ name }) => name) },
+    outputs: [],
+  };
+}
+
+/** The secrets that commands will read: a missing one is told before anything starts. */
+export function secretsOf(commands: Command[], why: string): Requirement[] {
+  const names = commands.flatMap(({ env, feed }) => [
+    ...Object.values(env ?? {}).flatMap(secretNames),
+    ...(feed ?? []).flatMap(({ value }) => secretNames(value)),
+  ]);
+  return [...new Set(names)].map((secret) => ({ need: 'secret', secret, why }));
+}
+
+function secretNames(value: Value): string[] {
+  return typeof value === 'object' && 'secret' in value ? [value.secret] : [];
+}
+
+export function stageCommands(stages: Stage[]): Command[] {
+  return stages.flatMap(({ command, prepare, cleanup }) => [...(prepare ?? []), command, ...(cleanup ?? [])]);
+}
+
+/** The same requirement is told once; one that also states a format covers a plain one for the same secret. */
+function unique(requirements: Requirement[]): Requirement[] {
+  const seen = new Map<string, Requirement>();
+  for (const requirement of requirements) {
+    const key = identity(requirement);
+    const other = seen.get(key);
+    if (!other || (requirement.need === 'secret' && requirement.format)) seen.set(key, requirement);
+  }
+  return [...seen.values()];
+}
+
+function identity(requirement: Requirement): string {
+  switch (requirement.need) {
+    case 'program':
+      return `program ${requirement.program}`;
+    case 'secret':
+      return `secret ${requirement.secret}`;
+    case 'path':
+      return `path ${requirement.path} ${requirement.what}`;
+    case 'destination':
+      return `destination ${requirement.destination}`;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Argument, Command, Step, Value } from '../graph.ts';
+import type { Facts } from '../kind.ts';
+import type { Configured, EnvironmentValue, PlannedStep, PlannedStop } from '../plan/resolved.ts';
+import { findSource } from '../registry.ts';
+
+/** Seconds that a step may take when the plan says nothing. */
+const stepTimeout = 600;
+/** Seconds in which a URL must answer when the plan says nothing. */
+const httpWithin = 60;
+
+/** One step of a hook or of a recovery. `environment` is what the runner hands over (RUNNER_*). */
+export function compileStep(
+  step: PlannedStep,
+  source: Configured | null,
+  environment: Record<string, Value>,
+  facts: Facts,
+): Step {
+  if ('http' in step) return { step: 'http', url: step.http, within: step.within ?? step.timeout ?? httpWithin };
+  if ('manual' in step) return { step: 'manual', text: step.manual };
+  const timeout = step.timeout ?? stepTimeout;
+  if ('sql' in step) return { step: 'run', command: { ...queryLive(source, step.sql, facts), timeout } };
+  return { step: 'run', command: external(step.run, { ...environment, ...values(step.environment) }, timeout) };
+}
+
+/** How something is stopped for a swap, and how it is started again. */
+export function compileStop(
+  stop: PlannedStop,
+  environment: Record<string, Value>,
+): { stop: Step; start: Step; name: string } {
+  const timeout = stop.timeout ?? stepTimeout;
+  const [down, up, name] = stopCommands(stop);
+  return {
+    name,
+    stop: { step: 'run', command: external(down, environment, timeout) },
+    start: { step: 'run', command: external(up, environment, timeout) },
+  };
+}
+
+function stopCommands(stop: PlannedStop): [string[], string[], string] {
+  if ('systemd' in stop)
+    return [['systemctl', 'stop', '--', stop.systemd], ['systemctl', 'start', '--', stop.systemd], stop.systemd];
+  if ('docker' in stop)
+    return [['docker', 'stop', '--', stop.docker], ['docker', 'start', '--', stop.docker], stop.docker];
+  if ('run' in stop) return [stop.run, stop.start, stop.run.join(' ')];
+  const { service, project, file } = stop.compose;
+  const compose = [
+    'docker',
+    'compose',
+    ...(file ? ['--file', file] : []),
+    ...(project ? ['--project-name', project] : []),
+  ];
+  return [[...compose, 'stop', '--', service], [...compose, 'start', '--', service], service];
+}
+
+/** A program of the user's: it sees the runner's own environment. */
+export function external(argv: Argument[], env: Record<string, Value>, timeout: number): Command {
+  return { argv, env, inheritEnvironment: true, timeout };
+}
+
+export function values(environment: Record<string, EnvironmentValue> | undefined): Record<string, Value> {
+  return environment ?? {};
+}
+
+/** A query on the live source; only kinds that answer queries get this far (a rule refuses `sql` elsewhere). */
+export function queryLive(source: Configured | null, sql: string, facts: Facts): Command {
+  const kind = source === null ? undefined : findSource(source.type);
+  if (source === null || !kind?.query)
+    throw new Error(`a source of type ${source?.type ?? 'none'} answers no sql although the plan was validated`);
+  return kind.query(source.spec, sql, null, facts);
+}

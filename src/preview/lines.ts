@@ -1,0 +1,123 @@
+/** What one action does, as lines for a person. */
+import { type Lookup, render } from '../bind.ts';
+import type { Action, Assertion, Requirement, RestoreOrigin, Step } from '../graph.ts';
+import { formatDuration, formatSize } from '../units.ts';
+import { quote, recipeLines, shellLine, shellPipeline } from './shell.ts';
+
+type Capture = Extract<Action, { do: 'capture' }>;
+type Verify = Extract<Action, { do: 'verify' }>;
+
+/** Lines without indentation; commands start with `$ `. */
+export function actionLines(action: Action, lookup: Lookup): string[] {
+  switch (action.do) {
+    case 'preflight':
+      return action.requirements.map(requirementLine);
+    case 'step':
+      return [stepLine(action.step, lookup)];
+    case 'capture':
+      return captureLines(action, lookup);
+    case 'verify':
+      return verifyLines(action, lookup);
+    case 'admit':
+      return [`read ${origin(action.from, action.id)} whole and compare its SHA-256 with the manifest`];
+    case 'unpack':
+      return recipeLines(`get ${origin(action.from, action.id)}`, action.decode, action.recipe, lookup)
+        .map(dollar)
+        .concat((action.recipe.finish ?? []).flatMap((assertion) => assertionLines(assertion, lookup)));
+    case 'assert':
+      return action.assert.flatMap((assertion) => assertionLines(assertion, lookup));
+    case 'reserve':
+      return [`claim ${action.path}`];
+    case 'swap':
+      return [`move ${action.target} to ${action.aside}, where it exists`, `move ${action.beside} to ${action.target}`];
+    case 'unswap':
+      return [`move ${action.aside} back to ${action.target}`];
+    case 'discard':
+      return [`remove ${action.path}`];
+    default:
+      return [];
+  }
+}
+
+const dollar = (line: string): string => `$ ${line}`;
+
+function captureLines(action: Capture, lookup: Lookup): string[] {
+  const lines = action.branches.flatMap(({ stages }) =>
+    shellPipeline(
+      { before: action.prepare, links: [shellLine(action.produce, lookup)], stages, after: action.cleanup, end: '' },
+      lookup,
+    ).map(dollar),
+  );
+  const sinks = action.branches.flatMap(({ sinks }) => sinks);
+  const places = sinks.map(({ destination, tiers }) => `${destination}${tiers ? ` (only ${tiers.join(', ')})` : ''}`);
+  const key = action.layout ?? `${action.manifest.plan.name}/${action.backup}/{yyyy}/{mm}/{id}{ext}`;
+  const name = key.replace('{ext}', action.extension);
+  return [
+    ...lines,
+    `to ${places.join(', ')}: ${name}; all of ${action.require} of ${sinks.length} must hold it`.replace('all of ', ''),
+    ...expectLines(action.expect),
+  ];
+}
+
+function expectLines(expect: Capture['expect']): string[] {
+  const bounds = (value: { atLeast?: number; atMost?: number } | undefined, name: string): string[] => {
+    if (!value) return [];
+    const parts = [
+      value.atLeast === undefined ? '' : `at least ${value.atLeast * 100}%`,
+      value.atMost === undefined ? '' : `at most ${value.atMost * 100}%`,
+    ];
+    return [`${name} ${parts.filter(Boolean).join(' and ')} of the median`];
+  };
+  const parts = [
+    ...(expect.minSize === undefined ? [] : [`at least ${formatSize(expect.minSize)}`]),
+    ...(expect.maxSize === undefined ? [] : [`at most ${formatSize(expect.maxSize)}`]),
+    ...bounds(expect.size, 'size'),
+    ...bounds(expect.duration, 'duration'),
+    ...(expect.maxDuration === undefined ? [] : [`within ${formatDuration(expect.maxDuration)}`]),
+    ...(expect.maxAge === undefined ? [] : [`never older than ${formatDuration(expect.maxAge)}`]),
+  ];
+  return parts.length === 0 ? [] : [`expect ${parts.join('; ')}`];
+}
+
+function verifyLines(action: Verify, lookup: Lookup): string[] {
+  const id = render(action.id, lookup);
+  const due = action.every === undefined ? [] : [`when the last pass is older than ${formatDuration(action.every)}`];
+  const opened = recipeLines(`get ${action.destinations.join(' or ')}:${id}`, action.decode, action.recipe, lookup).map(
+    dollar,
+  );
+  const assertions = [...(action.recipe?.finish ?? []), ...action.assert].flatMap((assertion) =>
+    assertionLines(assertion, lookup),
+  );
+  return [...due, ...opened, ...assertions];
+}
+
+function assertionLines(assertion: Assertion, lookup: Lookup): string[] {
+  const check = `assert ${assertion.title}`;
+  if (assertion.check === 'exit') return [`$ ${shellLine(assertion.command, lookup)}`];
+  if (assertion.check !== 'output') return [check];
+  const reference = assertion.reference ? [`$ ${shellLine(assertion.reference, lookup)}`] : [];
+  return [`$ ${shellLine(assertion.command, lookup)}`, ...reference, check];
+}
+
+function stepLine(step: Step, lookup: Lookup): string {
+  if (step.step === 'http') return `wait until ${step.url} answers, within ${formatDuration(step.within)}`;
+  if (step.step === 'manual') return `ask a person: ${step.text}`;
+  return dollar(shellLine(step.command, lookup));
+}
+
+function requirementLine(requirement: Requirement): string {
+  switch (requirement.need) {
+    case 'program':
+      return `program ${requirement.program}`;
+    case 'path':
+      return `${requirement.what === 'any' ? 'path' : requirement.what} ${quote(requirement.path)}`;
+    case 'secret':
+      return `‹secret:${requirement.secret}›`;
+    case 'destination':
+      return `destination ${requirement.destination}${requirement.minimumFree === undefined ? '' : ` with ${formatSize(requirement.minimumFree)} free`}`;
+  }
+}
+
+function origin(from: RestoreOrigin, id: string): string {
+  return 'file' in from ? quote(from.file) : `${from.destination}:${id}`;
+}

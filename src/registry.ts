@@ -1,0 +1,34 @@
+/** Every kind that exists, one explicit line each. */
+import { local } from './destinations/local/index.ts';
+import type { DestinationKind, SourceKind, TransformKind } from './kind.ts';
+import { command } from './sources/command/index.ts';
+import { files } from './sources/files/index.ts';
+import { sqlite } from './sources/sqlite/index.ts';
+import { aes } from './transforms/aes/index.ts';
+import { age } from './transforms/age/index.ts';
+import { gpg } from './transforms/gpg/index.ts';
+import { gzip } from './transforms/gzip/index.ts';
+import { xz } from './transforms/xz/index.ts';
+import { zstd } from './transforms/zstd/index.ts';
+
+/** A kind whose spec has already been validated by the schema of its own `type`. */
+export type AnySource = SourceKind<object>;
+export type AnyTransform = TransformKind<object>;
+export type AnyDestination = DestinationKind<object>;
+
+export const sources: readonly AnySource[] = [sqlite, files, command];
+export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
+export const destinations: readonly AnyDestination[] = [local];
+
+function byType<Kind extends { type: string }>(role: string, kinds: readonly Kind[]): (type: string) => Kind {
+  const index = new Map(kinds.map((kind) => [kind.type, kind]));
+  return (type) => {
+    const kind = index.get(type);
+    if (!kind) throw new Error(`no ${role} kind "${type}" although the plan was validated`);
+    return kind;
+  };
+}
+
+export const findSource = byType('source', sources);
+export const findTransform = byType('transform', transforms);
+export const findDestination = byType('destination', destinations);

@@ -18,9 +18,13 @@ export type ReadFile = (path: string) => Promise<Uint8Array>;
 /** Where a restore goes. For a directory or a file it is an absolute path or a run-time value. */
 export type Target = { path: Argument };
 
+export type RestoreOptions = Readonly<Record<string, unknown>>;
+
 export type CapturePlan = {
   prepare: Command[];
   produce: Command;
+  /** A link right behind the producer, where nothing else can tell how much it printed. `plain` then reads its stderr. */
+  counter?: Command;
   cleanup: Command[];
   plain: PlainSize;
 };
@@ -37,14 +41,17 @@ export interface SourceKind<Spec = never> {
   /** Proves a plain stream whole without the source. `{ work }` paths are private to the check. */
   content(spec: Spec, facts: Facts): Recipe;
   /** What a restore produces: a fresh `directory`, one `file`, or `none` (a program takes the stream). */
-  readonly restores: 'directory' | 'file' | 'none';
+  restores(spec: Spec): 'directory' | 'file' | 'none';
   /** The live data's own place, the default target; null when a restore must name one. */
   home(spec: Spec): string | null;
   /** The same source over data that lies elsewhere: how a safety backup takes what a restore moved aside. */
   relocate?(spec: Spec, path: string): Spec;
   /** Suffixes of files that belong to a restored file and must go with it: `-wal`. */
   readonly companions?: readonly string[];
-  restore(spec: Spec, target: Target, facts: Facts): Recipe;
+  /** `options` are the plan's `restore: { options }`; the kind's page names those that it knows. */
+  restore(spec: Spec, target: Target, facts: Facts, options?: RestoreOptions): Recipe;
+  /** Names of the restore options that it knows; any other is a mistake in the plan. */
+  readonly options?: Readonly<Record<string, 'boolean' | 'string' | 'number'>>;
   /** A command that prints the result of a query on restored data or, with `target` null, on the live source. */
   query?(spec: Spec, sql: string, target: Target | null, facts: Facts): Command;
   /** Reads the plain stream, prints one name a line (`runner ls`). */

@@ -47,7 +47,7 @@ function fileAssertion(
   source: Configured,
   target: Argument,
 ): Assertion {
-  const whole = findSource(source.type).restores === 'file' && planned.file === '.';
+  const whole = findSource(source.type).restores(source.spec) === 'file' && planned.file === '.';
   return {
     title: `file ${planned.file} ${planned.exists ? 'exists' : 'does not exist'}`,
     check: 'file',

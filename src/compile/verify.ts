@@ -68,7 +68,7 @@ function recipeFor(level: Level, source: Configured, facts: RunFacts): Recipe | 
   const kind = findSource(source.type);
   if (level === 'content') return kind.content(source.spec, facts);
   if (level === 'restore')
-    return kind.restores === 'none'
+    return kind.restores(source.spec) === 'none'
       ? kind.content(source.spec, facts)
       : kind.restore(source.spec, { path: { work: 'restored' } }, facts);
   return null;

@@ -1,0 +1,43 @@
+/** Bundles the program: dist/cli.js, dist/builtin.js and the chunks that they load when a command needs them. */
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig } from 'rolldown';
+
+const root = join(import.meta.dirname, '..', '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+// Bundled: what every start needs. External: what is loaded only when it is used, or holds a native part.
+const external = ['execa', 'openpgp', 'listr2', 'libsql', 'pino'];
+
+/** The programs are started by their path, so they are executable files. */
+const executable = {
+  name: 'executable',
+  writeBundle(options, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type === 'chunk' && chunk.isEntry) chmodSync(join(options.dir, chunk.fileName), 0o755);
+    }
+  },
+};
+
+export default defineConfig({
+  cwd: root,
+  input: Object.fromEntries(
+    Object.entries({ cli: 'src/cli.ts', builtin: 'src/builtin/main.ts' }).filter(([, path]) =>
+      existsSync(join(root, path)),
+    ),
+  ),
+  platform: 'node',
+  external: (id) => external.some((name) => id === name || id.startsWith(`${name}/`)),
+  transform: { define: { __RUNNER_VERSION__: JSON.stringify(manifest.version) } },
+  plugins: [executable],
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    cleanDir: true,
+    // Parsing is a good part of the start: names and spaces are not needed to run.
+    minify: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+  },
+});

@@ -110,6 +110,8 @@ export type Action =
       backup: string;
       prepare: Command[];
       produce: Command;
+      /** A link right behind the producer that only counts; then `plain` reads its stderr. */
+      counter?: Command;
       cleanup: Command[];
       plain: PlainSize;
       branches: { variant: 'main'; stages: Stage[]; sinks: SinkPlan[] }[];

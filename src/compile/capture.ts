@@ -23,6 +23,7 @@ export function compileCapture(
     backup: backup.name,
     prepare: captured.prepare.map(lower),
     produce: lower(captured.produce),
+    ...(captured.counter ? { counter: lower(captured.counter) } : {}),
     cleanup: captured.cleanup,
     plain: captured.plain,
     branches: [

@@ -73,7 +73,12 @@ function unpacking({ plan, backup, choice, facts }: RestoreContext, needs: Task[
   const kind = findSource(backup.source.type);
   const records = choice.manifest?.artifacts[0]?.stages ?? choice.records ?? [];
   const opening = openingChain(plan, backup, records, facts);
-  const recipe = kind.restore(backup.source.spec, { path: choice.target === null ? '' : choice.beside }, facts);
+  const recipe = kind.restore(
+    backup.source.spec,
+    { path: choice.target === null ? '' : choice.beside },
+    facts,
+    backup.restore.options,
+  );
   const work = directoryScope('work:restore');
   const within = choice.target === null ? [work.id] : [work.id, 'beside'];
   const common = { host: 'local', outputs: [], backup: backup.name };

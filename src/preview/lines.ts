@@ -44,7 +44,15 @@ const dollar = (line: string): string => `$ ${line}`;
 function captureLines(action: Capture, lookup: Lookup): string[] {
   const lines = action.branches.flatMap(({ stages }) =>
     shellPipeline(
-      { before: action.prepare, links: [shellLine(action.produce, lookup)], stages, after: action.cleanup, end: '' },
+      {
+        before: action.prepare,
+        links: [action.produce, ...(action.counter ? [action.counter] : [])].map((command) =>
+          shellLine(command, lookup),
+        ),
+        stages,
+        after: action.cleanup,
+        end: '',
+      },
       lookup,
     ).map(dollar),
   );

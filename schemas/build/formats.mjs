@@ -17,11 +17,11 @@ const cron = `^${Object.values(number).map(field).join(' +')}$`;
 
 export const formats = {
   name: { pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, expected: 'a name in kebab-case such as nightly-orders' },
-  text: { pattern: /^(?=[^]*\S)[^\0]+$/, expected: 'a text' },
+  text: { pattern: /^(?=[\s\S]*\S)[^\0]+$/, expected: 'some text' },
   argument: { pattern: /^[^\0]*$/, expected: 'a text' },
   path: { pattern: /^[^\0]+$/, expected: 'a path' },
   'relative-path': {
-    pattern: /^(?!\/)(?!(?:[^]*\/)?\.\.(?:\/|$))[^\0]+$/,
+    pattern: /^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))[^\0]+$/,
     expected: 'a path within the restored data, without ..',
   },
   'gpg-key': { pattern: /^[^\0-][^\0]*$/, expected: 'a key file or a full fingerprint' },
@@ -37,7 +37,7 @@ export const formats = {
     expected: 'a size such as 512KiB, 10MB or 1GiB',
   },
   fraction: { pattern: /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?%$/, expected: 'a fraction such as 50%' },
-  cron: { pattern: new RegExp(cron), expected: 'five fields of cron such as "0 2 * * *"' },
+  cron: { pattern: new RegExp(cron), expected: 'a schedule of five cron fields such as "0 2 * * *"' },
   timezone: {
     pattern: /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/,
     expected: 'a zone such as Europe/Berlin',

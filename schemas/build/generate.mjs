@@ -60,8 +60,11 @@ function validators(schema, table, kinds) {
   const exported = { plan: 'plan' };
   for (const name of names) exported[name.replaceAll('-', '_')] = `plan#/definitions/${name}`;
   const code = standaloneCode(ajv, exported)
-    // The compiler writes `require` for its own helpers even in a module.
-    .replace(/const (\w+) = require\("(ajv\/[^"]+)"\)\.default;/g, 'import $1_ from "$2.js";\nconst $1 = $1_.default;')
+    // The compiler writes `require` for its own helpers even in a module; loaders differ in how they unwrap a default.
+    .replace(
+      /const (\w+) = require\("(ajv\/[^"]+)"\)\.default;/g,
+      'import $1_ from "$2.js";\nconst $1 = $1_.default ?? $1_;',
+    )
     .replaceAll(/^"use strict";/g, '');
   if (code.includes('require(')) throw new Error('the compiled validators hold a require() that was not rewritten');
   return { code, names: ['plan', ...names] };

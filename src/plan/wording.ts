@@ -1,0 +1,201 @@
+/** Turns one complaint of a compiled validator into a sentence for a person. */
+import type { ErrorObject } from 'ajv';
+import { expectedByFormat } from './generated/tables.ts';
+import { nearest } from './nearest.ts';
+import { childPointer } from './position.ts';
+
+/** What is wrong at a JSON pointer; `key`: the key there is meant and not its value. */
+export type Problem = { pointer: string; key?: true; message: string; expected?: string; suggestion?: string };
+
+/** `a, b or c`. */
+export function either(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+/** A value as a message quotes it: short, and a text in quotes. */
+export function quoted(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+const typeNames: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  null: 'nothing',
+};
+
+/** The JSON type of a value, as the schemas name it. */
+export function typeOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+}
+
+const spokenNames: Record<string, string> = {
+  'retention-policy': 'a retention',
+  'retention-map': 'a retention by destination',
+  'destination-filter': 'a filter',
+  'file-assertion': 'a file assertion',
+};
+
+/** How a message calls a definition: `source-sqlite` is a sqlite source. */
+export function spoken(definition: string): string {
+  const known = spokenNames[definition];
+  if (known !== undefined) return known;
+  const words = definition.replace(/^use-(.*)$/, 'transform-$1').split('-');
+  const isKind = ['source', 'transform', 'destination'].includes(words[0]!) && words.length > 1;
+  const phrase = (isKind ? [...words.slice(1), words[0]!] : words).join(' ');
+  return `${/^([aeio]|env |sql |xz )/.test(phrase) && phrase !== 'a' ? 'an' : 'a'} ${phrase}`;
+}
+
+/** The thing at a pointer: the plan, `backups.orders`, `backups.orders.verify[0]`. */
+function thing(pointer: string): string {
+  if (pointer === '') return 'a plan';
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '');
+}
+
+const unitWords = /^([1-9][0-9]*)\s*(?:(s)(?:ec\w*)?|(m)(?:in\w*)?|(h)\w*|(d)(?:ay\w*)?|(w)\w*|(y)\w*)$/i;
+
+/** What somebody who wrote `7 days`, `10mb` or `My Orders` most likely means. */
+function rewritten(format: string, value: string): string | undefined {
+  if (format === 'duration') {
+    const [, amount, ...units] = unitWords.exec(value) ?? [];
+    return amount && `${amount}${units.find(Boolean)!.toLowerCase()}`;
+  }
+  if (format === 'size') {
+    const [, amount, unit, rest] = /^([1-9][0-9]*)\s*([kmgt])(i?b?)$/i.exec(value) ?? [];
+    if (!amount) return undefined;
+    if (rest!.toLowerCase() !== 'b') return `${amount}${unit!.toUpperCase()}iB`;
+    return `${amount}${unit!.toLowerCase() === 'k' ? 'k' : unit!.toUpperCase()}B`;
+  }
+  if (format === 'name') {
+    const name = value
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '');
+    return name === '' || name.length > 63 ? undefined : name;
+  }
+  return undefined;
+}
+
+function misformed(format: string, value: string, at: Pick<Problem, 'pointer' | 'key'>): Problem {
+  const expected = expectedByFormat[format]!;
+  const suggestion = rewritten(format, value);
+  const what = expected.replace(/ (?:such as|in quotes|, ).*$/, '');
+  return { ...at, message: `${quoted(value)} is not ${what}`, expected, ...(suggestion && { suggestion }) };
+}
+
+function unknownKey(pointer: string, key: string, known: string[], owner: string): Problem {
+  const suggestion = nearest(key, known);
+  return {
+    pointer: childPointer(pointer, key),
+    key: true,
+    message: `unknown key ${quoted(key)} in ${owner}`,
+    ...(known.length <= 12 && { expected: either(known) }),
+    ...(suggestion && { suggestion }),
+  };
+}
+
+/** The parts of a schema that say what a value must be. */
+type Wanted = {
+  type?: string | string[] | undefined;
+  format?: string | undefined;
+  enum?: unknown[];
+  minimum?: number;
+  maximum?: number;
+};
+
+/** What a schema wants, in words. */
+function wanted(schema: Wanted): string {
+  if (schema.enum) return either(schema.enum.map(String));
+  if (schema.format && expectedByFormat[schema.format]) return expectedByFormat[schema.format]!;
+  const type = either([schema.type ?? []].flat().map((name) => typeNames[name]!));
+  if (schema.maximum !== undefined) return `${type} from ${schema.minimum} to ${schema.maximum}`;
+  return schema.minimum === undefined ? type : `${type} of at least ${schema.minimum}`;
+}
+
+/**
+ * One complaint in words; null when another one says it better. `owner` is how the definition that is looked at, at
+ * `ownerPointer`, is called.
+ */
+export function word(error: ErrorObject, pointer: string, owner: string | null): Problem | null {
+  const { keyword, params, data, schemaPath } = error;
+  const schema = (error.parentSchema ?? {}) as Wanted & Record<string, any>;
+  const subject = owner ?? thing(pointer);
+  // The name of a property is looked at by a schema of its own, and `propertyNames` reports it.
+  if (error.propertyName !== undefined) return null;
+  switch (keyword) {
+    case 'additionalProperties':
+      return unknownKey(pointer, params.additionalProperty, Object.keys(schema.properties ?? {}), subject);
+    case 'required':
+      if (schemaPath.includes('/anyOf/')) return null;
+      return { pointer, key: true, message: `${subject} needs ${quoted(params.missingProperty)}` };
+    case 'anyOf': {
+      const keys = schema.anyOf.map((branch: { required: string[] }) => quoted(branch.required[0]));
+      return { pointer, key: true, message: `${subject} needs ${either(keys)}` };
+    }
+    case 'dependencies':
+      return {
+        pointer: childPointer(pointer, params.property),
+        key: true,
+        message: `${quoted(params.property)} makes sense only beside ${quoted(params.missingProperty)}`,
+      };
+    case 'propertyNames':
+      return misformed(schema.propertyNames.format, params.propertyName, {
+        pointer: childPointer(pointer, params.propertyName),
+        key: true,
+      });
+    case 'format':
+      return misformed(params.format, data as string, { pointer });
+    case 'enum':
+    case 'const': {
+      const known = (params.allowedValues ?? [params.allowedValue]).map(String);
+      const suggestion = typeof data === 'string' ? nearest(data, known) : undefined;
+      const message = `${quoted(data)} is not known here`;
+      return { pointer, message, expected: either(known), ...(suggestion && { suggestion }) };
+    }
+    case 'type':
+      return wrongType(pointer, data, wanted(schema), schema.format);
+    case 'minimum':
+    case 'maximum':
+      return {
+        pointer,
+        message: `${data} is too ${keyword === 'minimum' ? 'small' : 'large'}`,
+        expected: wanted(schema),
+      };
+    case 'minItems':
+    case 'minProperties':
+      return {
+        pointer,
+        message: `${thing(pointer)} is empty`,
+        expected: keyword === 'minItems' ? 'at least one item' : 'at least one key',
+      };
+    case 'maxProperties':
+      return { pointer, message: `${thing(pointer)} has more than one key`, expected: 'one key' };
+    case 'uniqueItems':
+      return {
+        pointer: childPointer(pointer, params.i),
+        message: `${quoted((data as unknown[])[params.i])} stands here twice`,
+      };
+    default:
+      return { pointer, message: `${thing(pointer)} does not fit the plan language (${keyword})` };
+  }
+}
+
+/** A value of a type that cannot stand here. */
+export function wrongType(pointer: string, value: unknown, expected: string, format?: string): Problem {
+  const found = value === null ? 'nothing' : typeof value === 'boolean' ? `${value}` : typeNames[typeOf(value)]!;
+  const suggestion = format === 'fraction' && typeof value === 'number' ? `${value}%` : undefined;
+  return { pointer, message: `${thing(pointer)} cannot be ${found}`, expected, ...(suggestion && { suggestion }) };
+}
+
+/** What one of several definitions wants, for a value that fits none of them by its type. */
+export function wantedOf(branches: readonly { type?: string | string[]; format?: string; kind?: string }[]): string {
+  return either([...new Set(branches.map((branch) => wanted(branch)))]);
+}

@@ -1,9 +1,11 @@
-import type { Lookup } from '../bind.ts';
-import type { Command, ExitRule } from '../graph.ts';
+import { type Lookup, render } from '../bind.ts';
+import { RunnerError } from '../diagnostic.ts';
+import type { Command, ExitRule, Value } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 
 /** A program ready to be started: every value is bound, secrets included. Never shown and never recorded. */
 export type Launch = {
+  /** As the graph says it; `runner-builtin` stands for our own filter programs and is replaced when it is started. */
   argv: string[];
   env: Record<string, string>;
   cwd?: string;
@@ -16,6 +18,12 @@ export type Launch = {
 
 export type Verdict = 'ok' | 'warning' | 'partial' | 'failed';
 
+/**
+ * Why a program did not end by itself. `killed` carries the reason given to `kill`; `collateral` was ended by us because
+ * another stage of its pipeline had failed; `not-started` never ran, since another stage could not be started.
+ */
+export type Fault = { kind: 'not-found' | 'timeout' | 'killed' | 'collateral' | 'not-started'; error: Error };
+
 /** How one program ended. */
 export type Ended = {
   argv: string[];
@@ -26,10 +34,9 @@ export type Ended = {
   /** The last 64 KiB, as text. Not redacted. */
   stderr: string;
   verdict: Verdict;
-  /** Stderr lines that an exit rule calls a warning or partial (at most 20), and what we did to the program. */
+  /** Stderr lines that an exit rule calls a warning or partial (the first 20). */
   notes: string[];
-  /** Set when it did not end by itself: what was wrong, as a sentence. `killed` carries the reason given to `kill`. */
-  fault?: { kind: 'not-found' | 'timeout' | 'killed' | 'not-started'; error: Error };
+  fault?: Fault;
 };
 
 /** What a launch needs of its surroundings. `environment` is the runner's own. */
@@ -39,7 +46,47 @@ export type LaunchHost = {
   runId: string;
 };
 
+/** Names a program's processes as ours: the guard sweeps what carries it after our death. */
+export const runVariable = 'RUNNER_RUN_ID';
+
 /** Binds a command: renders its arguments, reads its secrets, builds its environment. */
-export async function prepareLaunch(_command: Command, _lookup: Lookup, _host: LaunchHost): Promise<Launch> {
-  throw new Error('not built yet');
+export async function prepareLaunch(command: Command, lookup: Lookup, host: LaunchHost): Promise<Launch> {
+  const argv = command.argv.map((argument) => render(argument, lookup));
+  if (argv.length === 0) throw new RunnerError('A command without a program cannot be run.');
+  const env = command.inheritEnvironment ? inherited(host.environment) : minimal(host.environment);
+  for (const [name, value] of Object.entries(command.env ?? {})) {
+    const text = await bind(value, lookup, host.readSecret);
+    // An optional secret that is not there leaves its variable unset: an empty one means something else to many programs.
+    if (text === '' && typeof value === 'object' && 'secret' in value) continue;
+    env[name] = text;
+  }
+  env[runVariable] = host.runId;
+  const feed: Launch['feed'] = [];
+  for (const { fd, value } of command.feed ?? []) {
+    feed.push({ fd, bytes: Buffer.from(await bind(value, lookup, host.readSecret)) });
+  }
+  const launch: Launch = { argv, env, feed, exits: command.exits ?? [] };
+  if (command.cwd !== undefined) launch.cwd = render(command.cwd, lookup);
+  if (command.timeout !== undefined) launch.timeout = command.timeout;
+  return launch;
+}
+
+async function bind(value: Value, lookup: Lookup, readSecret: ReadSecret): Promise<string> {
+  return typeof value === 'object' && 'secret' in value ? await readSecret(value.secret) : render(value, lookup);
+}
+
+function minimal(environment: LaunchHost['environment']): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'TMPDIR']) {
+    const value = environment[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  // Messages that we read must not depend on who runs us.
+  return { ...kept, LC_ALL: 'C' };
+}
+
+function inherited(environment: LaunchHost['environment']): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) if (value !== undefined) kept[name] = value;
+  return kept;
 }

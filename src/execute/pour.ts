@@ -1,7 +1,14 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
+import { RunnerError } from '../diagnostic.ts';
 import type { Tail } from '../graph.ts';
+import { asRunnerError, faultOf } from './blame.ts';
 import type { Guard } from './guard.ts';
+import { type Mouth, openMouth } from './intake.ts';
 import type { Ended, Launch } from './launch.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
+import { feedChild, pump, Unread, within } from './pump.ts';
+import { TailWindow } from './tail.ts';
 
 export type PourOptions = {
   /** The artifact's bytes. */
@@ -17,11 +24,125 @@ export type PourOptions = {
   signal: AbortSignal;
   /** Called with the artifact bytes read. */
   onBytes?(bytes: number): void;
+  /** Called once with how the decoders and the consumer ended, before `pour` settles, also when it fails. */
+  onEnded?(ended: Ended[]): void;
 };
 
 export type Poured = { artifact: { size: number; sha256: string }; plain: { size: number }; ended: Ended[] };
 
-/** Sends an artifact through its decoders into the intake. Throws a RunnerError that names the stage at fault. */
-export async function pour(_options: PourOptions): Promise<Poured> {
-  throw new Error('not built yet');
+/** A program that broke its pipe is about to be reaped: its own reason beats our failed write. */
+const reapSeconds = 3;
+const settleSeconds = 0.1;
+
+type Run = {
+  options: PourOptions;
+  decode: Pipeline | null;
+  mouth: Mouth;
+  hash: Hash;
+  size: number;
+  window: TailWindow;
+};
+
+/**
+ * Sends an artifact through its decoders into the intake. The intake is told of the end only when the artifact was read
+ * whole, every decoder exited well and the end marker fits: a consumer that sees a clean end commits what it has, half a
+ * dump too. In any other case it is killed with its input still open, a file is removed, and a RunnerError names the
+ * stage at fault.
+ */
+export async function pour(options: PourOptions): Promise<Poured> {
+  // A stream that nobody listens to yet may fail while the intake is opened.
+  options.source.on('error', () => {});
+  const mouth = await openMouth(options);
+  const { guard, signal } = options;
+  let decode: Pipeline | null = null;
+  try {
+    if (options.decode.length > 0) {
+      decode = startPipeline(options.decode, { input: 'pipe', output: 'pipe', guard, signal });
+    }
+  } catch (error) {
+    await mouth.discard(asRunnerError(error));
+    throw error;
+  }
+  const window = new TailWindow(options.tail);
+  const run: Run = { options, decode, mouth, hash: createHash('sha256'), size: 0, window };
+  try {
+    return await flow(run);
+  } catch (error) {
+    throw await blame(run, error);
+  }
+}
+
+async function flow(run: Run): Promise<Poured> {
+  const { decode, mouth, options, window } = run;
+  const { signal } = options;
+  const count = (chunk: Buffer) => {
+    run.hash.update(chunk);
+    run.size += chunk.length;
+    options.onBytes?.(chunk.length);
+  };
+  const plain = (chunk: Buffer) => window.take(chunk);
+  let artifact: Poured['artifact'];
+  if (decode === null) {
+    const both = (chunk: Buffer) => {
+      count(chunk);
+      plain(chunk);
+    };
+    await pump(options.source, mouth.take, { signal, onChunk: both });
+    artifact = checked(run);
+  } else {
+    const input = decode.input as Writable;
+    const feeding = pump(options.source, (batch) => feedChild(input, batch), { signal, onChunk: count }).then(() => {
+      const right = checked(run);
+      input.end();
+      return right;
+    });
+    const draining = pump(decode.output as Readable, mouth.take, { signal, onChunk: plain });
+    // An early end of the output is a decoder's fault, and the decoder's own word for it comes with `ended`.
+    [artifact] = await Promise.all([feeding, draining]);
+  }
+  const decoded = (await decode?.ended) ?? [];
+  const fault = faultOf(decoded);
+  if (fault !== null) throw fault;
+  const problem = window.problem();
+  if (problem !== null) throw new RunnerError(`The data is not whole: ${problem}.`);
+  const ended = [...decoded, ...(await mouth.finish())];
+  options.onEnded?.(ended);
+  return { artifact, plain: { size: window.size }, ended };
+}
+
+function checked({ hash, size, options: { expected } }: Run): Poured['artifact'] {
+  const sha256 = hash.digest('hex');
+  if (expected !== undefined && expected.size !== size) {
+    throw new RunnerError(`The artifact is damaged: it has ${size} bytes, its manifest says ${expected.size}.`);
+  }
+  if (expected !== undefined && expected.sha256 !== sha256) {
+    throw new RunnerError('The artifact is damaged: its SHA-256 is not the one in its manifest.');
+  }
+  return { size, sha256 };
+}
+
+/** Ends everything, the consumer before its input, and finds the error of the stage at fault. */
+async function blame(run: Run, error: unknown): Promise<RunnerError> {
+  const { decode, mouth, options } = run;
+  const reason = asRunnerError(error);
+  if (error instanceof Unread && !options.signal.aborted) {
+    await within(reapSeconds, Promise.race([decode?.ended ?? mouth.ended, mouth.ended]));
+    // The death of the consumer takes the decoders with it, and may be reported after theirs.
+    await within(settleSeconds, mouth.ended);
+  }
+  const taken = mouth.discard(reason);
+  decode?.kill(reason);
+  options.source.destroy();
+  const ended = [...((await decode?.ended) ?? []), ...(await taken)];
+  options.onEnded?.(ended);
+  // A stage that failed of its own accord explains more than our write that it broke.
+  if (error instanceof RunnerError) return error;
+  const fault = faultOf(ended);
+  if (fault !== null && fault !== reason) return fault;
+  return error instanceof Unread ? new RunnerError(unread(run)) : reason;
+}
+
+function unread({ options }: Run): string {
+  const name = 'consume' in options.intake ? options.intake.consume.argv[0] : options.decode[0]?.argv[0];
+  return `"${name}" ended before it had read all of its input.`;
 }

@@ -1,0 +1,77 @@
+import { basename } from 'node:path';
+import { ExitCode, RunnerError } from '../diagnostic.ts';
+import type { Ended } from './launch.ts';
+
+/** Ends that the kernel reports within this time of each other have no order. */
+const simultaneousSeconds = 0.02;
+const brokenPipe = /broken pipe|\bEPIPE\b|connection reset by peer|\bECONNRESET\b/i;
+
+/**
+ * The error of the stage that is to blame, or null when every verdict is better than `failed`. A dead consumer is, not
+ * the producer that lost its reader; a dead producer is, not the consumer that complains about the end of its input.
+ */
+export function faultOf(ended: readonly Ended[]): RunnerError | null {
+  const failed = ended.filter((stage) => stage.verdict === 'failed');
+  if (failed.length === 0) return null;
+  const lowest = Math.min(...failed.map(rank));
+  const suspects = failed.filter((stage) => rank(stage) === lowest);
+  const first = Math.min(...suspects.map((stage) => stage.seconds));
+  const guilty = suspects.find((stage) => stage.seconds <= first + simultaneousSeconds) as Ended;
+  const next = ended[ended.indexOf(guilty) + 1];
+  return errorOf(guilty, next);
+}
+
+function rank(stage: Ended): number {
+  switch (stage.fault?.kind) {
+    case 'collateral':
+    case 'not-started':
+      return 3;
+    case 'killed':
+      return 1;
+    case undefined:
+      return lostItsReader(stage) ? 2 : 0;
+    default:
+      return 0;
+  }
+}
+
+function lostItsReader(stage: Ended): boolean {
+  // A shell reports a child's SIGPIPE as 128 + 13.
+  return (
+    stage.signal === 'SIGPIPE' || stage.exitCode === 141 || (stage.exitCode !== null && brokenPipe.test(stage.stderr))
+  );
+}
+
+function errorOf(stage: Ended, next: Ended | undefined): RunnerError {
+  if (stage.fault !== undefined) return asRunnerError(stage.fault.error);
+  const name = basename(stage.argv[0] ?? '');
+  if (stage.signal === 'SIGPIPE' || stage.exitCode === 141) {
+    const reader = next === undefined ? 'what reads its output' : `"${basename(next.argv[0] ?? '')}" after it`;
+    return new RunnerError(`"${name}" could not hand on all of its output: ${reader} stopped reading.`);
+  }
+  const how =
+    stage.signal === null
+      ? `failed with exit code ${stage.exitCode}`
+      : `was killed by ${stage.signal}${stage.signal === 'SIGKILL' ? ' (by hand, or the system ran out of memory)' : ''}`;
+  const said = lastLines(stage.stderr);
+  return new RunnerError(`"${name}" ${how}${said === '' ? '; it printed no reason.' : `: ${said}`}`);
+}
+
+/** A reason as an error that can be shown; an abort without one is an interruption. */
+export function asRunnerError(error: unknown): RunnerError {
+  if (error instanceof RunnerError) return error;
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new RunnerError('Interrupted.', { exitCode: ExitCode.interrupted });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RunnerError(message, { cause: error });
+}
+
+function lastLines(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '')
+    .slice(-3)
+    .join(' | ')
+    .slice(-600);
+}

@@ -14,6 +14,7 @@ const exits: ExitRule[] = [
       { pattern: 'socket ignored$|door ignored$', means: 'ignore' },
       { pattern: 'file is on a different filesystem; not dumped$', means: 'ignore' },
       { pattern: 'contains a cache directory tag CACHEDIR\\.TAG', means: 'ignore' },
+      { pattern: '^\\S+: Removing leading ', means: 'ignore' },
       { pattern: '^Total bytes written: ', means: 'ignore' },
     ],
   },
@@ -24,7 +25,7 @@ const hasGlob = (path: string) => /[*?[]/.test(path);
 /** On macOS and the BSDs GNU tar is installed as `gtar`. */
 function tar(facts: Facts): string {
   const found = facts.programs.tar;
-  return (!found || !found.version.includes('GNU')) && facts.programs.gtar ? 'gtar' : 'tar';
+  return !found?.version.includes('GNU') && facts.programs.gtar ? 'gtar' : 'tar';
 }
 
 /** How a path of the plan is called in the archive: from `base` on, else in full without its first slash. */

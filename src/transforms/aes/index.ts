@@ -1,3 +1,4 @@
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Command, StageRecord } from '../../graph.ts';
 import type { Facts, TransformKind } from '../../kind.ts';
 import type { TransformAes as AesSpec } from '../../plan/generated/types.ts';
@@ -18,6 +19,17 @@ function usable(facts: Facts): boolean {
   return Boolean(openssl) && !/^(OpenSSL (0\.|1\.0)|LibreSSL [12]\.)/.test(openssl!.version);
 }
 
+/** The spec is empty where an artifact is opened and no transform of the plan is of this type. */
+function keyOf(spec: Partial<AesSpec>): string {
+  if (spec.key) return spec.key.secret;
+  throw new RunnerError(
+    'The artifact is sealed with aes, and the plan names no key for it: add `aes: { key: { secret: NAME } }` to its transforms.',
+    {
+      exitCode: ExitCode.usage,
+    },
+  );
+}
+
 function iterationsOf(record: StageRecord): number {
   return Number(record.parameters.iterations ?? defaultIterations);
 }
@@ -32,7 +44,7 @@ export const aes: TransformKind<AesSpec> = {
   requirements: (spec, direction) => [
     {
       need: 'secret',
-      secret: spec.key.secret,
+      secret: keyOf(spec),
       why: direction === 'forward' ? 'aes encrypts with it' : 'aes decrypts with it',
       format: 'openssl-passphrase',
     },
@@ -40,7 +52,7 @@ export const aes: TransformKind<AesSpec> = {
   forward: (spec, facts) => ({
     command: crypt('encrypt', spec.key.secret, spec.iterations ?? defaultIterations, facts),
   }),
-  inverse: (spec, record, facts) => ({ command: crypt('decrypt', spec.key.secret, iterationsOf(record), facts) }),
+  inverse: (spec, record, facts) => ({ command: crypt('decrypt', keyOf(spec), iterationsOf(record), facts) }),
   record: (spec) => ({
     type: 'aes',
     extension: '.enc',
@@ -48,6 +60,5 @@ export const aes: TransformKind<AesSpec> = {
   }),
   keys: (spec) => [{ type: 'aes', id: spec.key.secret }],
   passphrase: (spec) => ({ secret: spec.key.secret, iterations: spec.iterations ?? defaultIterations }),
-  manual: (record) =>
-    `openssl enc -d -aes-256-cbc -pbkdf2 -iter ${iterationsOf(record)} -pass file:PASSPHRASE_FILE`,
+  manual: (record) => `openssl enc -d -aes-256-cbc -pbkdf2 -iter ${iterationsOf(record)} -pass file:PASSPHRASE_FILE`,
 };

@@ -1,3 +1,4 @@
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Command } from '../../graph.ts';
 import type { Inspection, KeyReference, ReadFile, TransformKind } from '../../kind.ts';
 import type { TransformAge as AgeSpec } from '../../plan/generated/types.ts';
@@ -48,10 +49,19 @@ function encrypt(spec: AgeSpec): Command {
   return { argv: ['age', '--encrypt', ...names] };
 }
 
+/** The spec is empty where an artifact is opened and no transform of the plan is of this type. */
+function identitiesOf(spec: Partial<AgeSpec>): NonNullable<AgeSpec['identities']> {
+  if (spec.identities) return spec.identities;
+  throw new RunnerError(
+    'An artifact that is sealed with age cannot be opened: the plan names no `identities` (private keys) in its age transform.',
+    { exitCode: ExitCode.usage },
+  );
+}
+
 /** age reads private keys from files only, so a secret lies in the task's private directory while it runs. */
 function decrypt(spec: AgeSpec): { command: Command; prepare?: Command[]; cleanup?: Command[] } {
-  const { identities } = spec;
-  if (identities && !Array.isArray(identities)) {
+  const identities = identitiesOf(spec);
+  if (!Array.isArray(identities)) {
     const file = { work: `age-${identities.secret}` };
     return {
       prepare: [{ argv: ['runner-builtin', 'save', file], feed: [{ fd: 0, value: { secret: identities.secret } }] }],
@@ -59,7 +69,7 @@ function decrypt(spec: AgeSpec): { command: Command; prepare?: Command[]; cleanu
       cleanup: [{ argv: ['rm', '-f', file] }],
     };
   }
-  return { command: { argv: ['age', '--decrypt', ...(identities ?? []).flatMap((file) => ['--identity', file])] } };
+  return { command: { argv: ['age', '--decrypt', ...identities.flatMap((file) => ['--identity', file])] } };
 }
 
 export const age: TransformKind<AgeSpec> = {
@@ -74,10 +84,12 @@ export const age: TransformKind<AgeSpec> = {
     const why = direction === 'forward' ? 'it encrypts with age' : 'it was encrypted with age';
     const program = requireProgram('age', why, { debian: 'age', brew: 'age' });
     if (direction === 'forward') return [program];
-    const { identities = [] } = spec;
+    const identities = identitiesOf(spec);
     if (!Array.isArray(identities))
       return [program, { need: 'secret', secret: identities.secret, why: 'age decrypts with it' }];
-    const files = identities.map((path) => ({ need: 'path', path, what: 'file', why: 'age decrypts with it' }) as const);
+    const files = identities.map(
+      (path) => ({ need: 'path', path, what: 'file', why: 'age decrypts with it' }) as const,
+    );
     return [program, ...files];
   },
   forward: (spec) => ({ command: encrypt(spec) }),

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** argv and exit codes, nothing else. */
+import { parseCommandLine } from './commands/command-line.ts';
+import { readEnvironment } from './commands/environment.ts';
+import { reportError } from './commands/errors.ts';
+import { listenToSignals } from './commands/signals.ts';
+import { ExitCode } from './diagnostic.ts';
+import { openTerminal } from './report/terminal.ts';
+
+process.umask(0o077);
+const terminal = openTerminal(process, process.env);
+const signals = listenToSignals(terminal);
+
+async function main(): Promise<ExitCode> {
+  try {
+    const parsed = parseCommandLine(process.argv.slice(2), terminal);
+    if (parsed === null) return ExitCode.success;
+    const { verb, invocation } = parsed;
+    const environment = readEnvironment(invocation.options.envFile, process.env);
+    const { run } = await verb.load();
+    const host = {
+      terminal,
+      environment,
+      get signal() {
+        return signals.signal();
+      },
+    };
+    return signals.exitCode(await run(invocation, host));
+  } catch (error) {
+    return signals.exitCode(await reportError(error, terminal));
+  }
+}
+
+async function end(code: ExitCode): Promise<void> {
+  await terminal.flush();
+  process.exit(code);
+}
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => void reportError(error, terminal).then(end));
+}
+void main().then(end);

@@ -1,0 +1,53 @@
+/** What a person says of a backup: a pin, its end, an acceptance. Written at every destination that holds it. */
+import { Format, type Finding } from '../catalog/format.ts';
+import { writeFinding } from '../catalog/records.ts';
+import { ExitCode } from '../diagnostic.ts';
+import { newRunId } from '../execute/run.ts';
+import type { Host, Invocation } from './command.ts';
+import { backupOf, findRow, readCopies } from './find.ts';
+import { openPlan } from './plan-file.ts';
+import { tellFailures, withShelves } from './shelves.ts';
+
+export type Saying = { finding: Extract<Finding, 'pin' | 'unpin' | 'accept'>; until?: string; done: string };
+
+/** Writes the finding about ID. Exit 1 when a destination could not be read or written: its copy does not know. */
+export async function say(
+  invocation: Invocation,
+  host: Host,
+  saying: (timezone: string) => Saying,
+): Promise<ExitCode> {
+  const id = invocation.words[0]!;
+  const backup = backupOf(id);
+  const plan = await openPlan(invocation, host);
+  const { finding, until, done } = saying(plan.timezone);
+  const warn = (message: string) => host.terminal.say(`warning: ${message}\n`);
+  return withShelves(plan, Object.keys(plan.destinations), backup, host, async (shelves) => {
+    tellFailures(shelves, host);
+    const copies = await readCopies(findRow(plan, shelves, id), shelves.places, warn);
+    let written = 0;
+    for (const { place, sha256 } of copies) {
+      const { reason } = invocation.options;
+      const record = {
+        format: Format.record,
+        id,
+        finding,
+        result: 'set' as const,
+        time: new Date().toISOString(),
+        run: newRunId(),
+        manifest: sha256,
+        destination: place.name,
+        ...(reason === undefined ? {} : { message: reason }),
+        ...(until === undefined ? {} : { until }),
+      };
+      try {
+        await writeFinding(place.destination, plan.name, record);
+        written += 1;
+      } catch (error) {
+        warn(`nothing was written at ${place.name}: ${(error as Error).message}`);
+      }
+    }
+    if (written > 0) host.terminal.data(`${id} ${done}\n`);
+    if (written === 0) return ExitCode.failure;
+    return written < copies.length || shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
+  });
+}

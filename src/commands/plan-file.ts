@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { RunnerError } from '../diagnostic.ts';
+import { nearest } from '../plan/nearest.ts';
+import { printDiagnostics } from '../plan/print.ts';
+import { readPlan } from '../plan/read.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { Host, Invocation } from './command.ts';
+
+/** PLAN as given, else RUNNER_PLAN, else ./runner.yaml. */
+export function planFile(invocation: Invocation, host: Host): string {
+  const named = invocation.plan ?? host.environment.RUNNER_PLAN;
+  if (named) return named;
+  if (existsSync('runner.yaml')) return 'runner.yaml';
+  throw new RunnerError('no plan: name its file, set RUNNER_PLAN, or start where a runner.yaml lies', { exitCode: 4 });
+}
+
+/** Reads, validates and resolves the plan; its warnings are told. Throws RunnerError (exit 4) with all its problems. */
+export async function openPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
+  const { resolved, warnings } = await readPlan(planFile(invocation, host), { environment: host.environment });
+  if (!invocation.options.quiet) host.terminal.say(printDiagnostics(warnings, { color: host.terminal.color }));
+  return resolved;
+}
+
+/** The entry of `backups` with this name. Throws RunnerError (exit 4) with a near name. */
+export function findBackup(plan: ResolvedPlan, name: string): ResolvedBackup {
+  const found = plan.backups.find((backup) => backup.name === name);
+  if (found) return found;
+  const names = plan.backups.map((backup) => backup.name);
+  throw unknown('backup', name, names);
+}
+
+/** Checks names given on the command line; none: all of the plan (an empty list). */
+export function namedBackups(plan: ResolvedPlan, words: string[]): string[] {
+  return [...new Set(words.map((word) => findBackup(plan, word).name))];
+}
+
+/** `--from`, checked. */
+export function fromDestination(plan: ResolvedPlan, name: string | undefined): string[] {
+  const names = Object.keys(plan.destinations);
+  if (name === undefined) return names;
+  if (names.includes(name)) return [name];
+  throw unknown('destination', name, names);
+}
+
+function unknown(what: string, name: string, names: string[]): RunnerError {
+  const near = nearest(name, names);
+  const hint = near ? `did you mean "${near}"?` : `it has ${names.slice(0, 12).join(', ')}`;
+  return new RunnerError(`the plan has no ${what} "${name}"; ${hint}`, { exitCode: 4 });
+}

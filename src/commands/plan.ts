@@ -1,0 +1,19 @@
+import { graphDigest } from '../compile/digest.ts';
+import { compileApply } from '../compile/index.ts';
+import { ExitCode } from '../diagnostic.ts';
+import { readFacts } from '../facts.ts';
+import { renderText } from '../preview/text.ts';
+import type { Host, Invocation } from './command.ts';
+import { namedBackups, openPlan } from './plan-file.ts';
+
+/** `runner plan`: the graph that `apply` would run, and its digest. */
+export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
+  const plan = await openPlan(invocation, host);
+  const only = namedBackups(plan, invocation.words);
+  const graph = compileApply(plan, await readFacts(plan, { environment: host.environment }), { only });
+  const text = invocation.options.json
+    ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`
+    : renderText(graph);
+  host.terminal.data(text);
+  return ExitCode.success;
+}

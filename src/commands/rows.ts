@@ -1,0 +1,94 @@
+/** One row a backup: what all destinations together know of it. */
+import { compareIds } from '../catalog/identity.ts';
+import { type Judgement, judge } from '../catalog/judge.ts';
+import type { ShelfEntry } from '../catalog/shelf.ts';
+import { requiredLevels } from '../compile/capture.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import { decide } from '../retention/decide.ts';
+import type { Tier } from '../retention/policy.ts';
+import type { Place } from './shelves.ts';
+
+export type Copy = { destination: string; entry: ShelfEntry; judgement: Judgement };
+
+export type Row = {
+  id: string;
+  backup: string;
+  time: Date;
+  /** The state of its best copy; `unmanaged` when its entry has left the plan. */
+  state: Judgement['state'] | 'unmanaged';
+  pinned: boolean;
+  /** All tiers that it holds at any destination, highest first. */
+  tiers: Tier[];
+  /** Bytes of its artifact; null where its name does not tell (a `layout` of its own). */
+  size: number | null;
+  copies: Copy[];
+};
+
+const best: Judgement['state'][] = ['good', 'unproven', 'anomalous', 'failed', 'incomplete'];
+const tierOrder: Tier[] = ['yearly', 'quarterly', 'monthly', 'weekly', 'daily', 'hourly'];
+
+/** All rows, the oldest first. */
+export function rowsOf(plan: ResolvedPlan, places: Place[]): Row[] {
+  const copies = new Map<string, Copy[]>();
+  const tiers = new Map<string, Set<Tier>>();
+  for (const place of places) {
+    const here = copiesAt(plan, place);
+    for (const copy of here) append(copies, copy.entry.id, copy);
+    for (const [id, held] of tiersAt(plan, place.name, here)) {
+      const known = tiers.get(id) ?? new Set<Tier>();
+      for (const tier of held) known.add(tier);
+      tiers.set(id, known);
+    }
+  }
+  const managed = new Set(plan.backups.map(({ name }) => name));
+  return [...copies.values()]
+    .map((group) => rowOf(group, managed, tiers))
+    .toSorted((left, right) => compareIds(left.id, right.id));
+}
+
+function copiesAt(plan: ResolvedPlan, { name, shelf }: Place): Copy[] {
+  const required = new Map(plan.backups.map((backup) => [backup.name, requiredLevels(backup)]));
+  return shelf.entries.map((entry) => ({
+    destination: name,
+    entry,
+    judgement: judge(entry, required.get(entry.backup) ?? []),
+  }));
+}
+
+function tiersAt(plan: ResolvedPlan, destination: string, copies: Copy[]): [string, Tier[]][] {
+  return plan.backups.flatMap((backup) => {
+    const policy = backup.retention[destination];
+    if (!policy) return [];
+    const items = copies
+      .filter(({ entry }) => entry.backup === backup.name)
+      .map(({ entry, judgement }) => ({ id: entry.id, time: entry.time, good: judgement.state === 'good' }));
+    return [...decide(policy, plan.timezone, items).tiers];
+  });
+}
+
+function rowOf(copies: Copy[], managed: Set<string>, tiers: Map<string, Set<Tier>>): Row {
+  const { id, backup, time } = copies[0]!.entry;
+  const held = tiers.get(id);
+  const states = copies.map(({ judgement }) => judgement.state);
+  const size = copies.map(({ entry }) => sizeOf(entry)).find((bytes) => bytes !== null) ?? null;
+  return {
+    id,
+    backup,
+    time,
+    state: managed.has(backup) ? best.find((state) => states.includes(state))! : 'unmanaged',
+    pinned: copies.some(({ judgement }) => judgement.pinned),
+    tiers: held ? tierOrder.filter((tier) => held.has(tier)) : [],
+    size,
+    copies,
+  };
+}
+
+function sizeOf({ artifacts }: ShelfEntry): number | null {
+  return artifacts.length === 0 ? null : artifacts.reduce((sum, { size }) => sum + size, 0);
+}
+
+function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const values = map.get(key);
+  if (values) values.push(value);
+  else map.set(key, [value]);
+}

@@ -1,0 +1,53 @@
+/** What lies at the destinations of a plan, read by names alone. */
+import { readShelf, type Shelf } from '../catalog/shelf.ts';
+import { RunnerError } from '../diagnostic.ts';
+import { closeDestinations, openDestinations } from '../destinations/open.ts';
+import { secretReader } from '../execute/secrets.ts';
+import type { Destination, ReadSecret } from '../kind.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import type { Host } from './command.ts';
+
+export type Place = { name: string; destination: Destination; shelf: Shelf };
+
+/** `places` in the order of the plan; `failures` are the destinations that could not be read, with a sentence each. */
+export type Shelves = { places: Place[]; failures: { destination: string; message: string }[]; readSecret: ReadSecret };
+
+/** Opens the destinations, reads their shelves (of one backup or of all), and closes them when `use` is done. */
+export async function withShelves<Result>(
+  plan: ResolvedPlan,
+  names: string[],
+  backup: string | null,
+  host: Host,
+  use: (shelves: Shelves) => Promise<Result>,
+): Promise<Result> {
+  const { read: readSecret } = secretReader(plan.secrets, {
+    directory: plan.directory,
+    environment: host.environment,
+    warn: (message) => host.terminal.say(`warning: ${message}\n`),
+  });
+  const opened = await openDestinations(plan, names, readSecret);
+  try {
+    const read = await Promise.all(
+      [...opened].map(async ([name, entry]) => {
+        if ('error' in entry) return { destination: name, message: entry.error.message };
+        try {
+          return { name, destination: entry.destination, shelf: await readShelf(entry.destination, plan.name, backup) };
+        } catch (error) {
+          return { destination: name, message: (error as Error).message };
+        }
+      }),
+    );
+    const places = read.filter((result): result is Place => 'shelf' in result);
+    const failures = read.filter((result) => 'message' in result);
+    return await use({ places, failures, readSecret });
+  } finally {
+    await closeDestinations(opened);
+  }
+}
+
+/** Tells the destinations that could not be read. Throws RunnerError (exit 2) when there is no other. */
+export function tellFailures({ places, failures }: Shelves, host: Host): void {
+  const sentences = failures.map(({ destination, message }) => `destination "${destination}": ${message}`);
+  if (places.length === 0 && failures.length > 0) throw new RunnerError(sentences.join('; '));
+  for (const sentence of sentences) host.terminal.say(`warning: ${sentence}\n`);
+}

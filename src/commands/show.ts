@@ -1,0 +1,74 @@
+import { ExitCode, RunnerError } from '../diagnostic.ts';
+import { age, fields, wallClock } from '../report/human.ts';
+import { formatDuration, formatSize } from '../units.ts';
+import type { Host, Invocation } from './command.ts';
+import { backupOf, findRow, type ReadCopy, readCopies } from './find.ts';
+import { fromDestination, openPlan } from './plan-file.ts';
+import type { Row } from './rows.ts';
+import { tellFailures, withShelves } from './shelves.ts';
+
+/** `runner show`: one backup, its copies, what was found out about it, and how to open it by hand. */
+export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
+  const id = invocation.words[0]!;
+  const backup = backupOf(id);
+  const plan = await openPlan(invocation, host);
+  const names = fromDestination(plan, invocation.options.from);
+  return withShelves(plan, names, backup, host, async (shelves) => {
+    tellFailures(shelves, host);
+    const row = findRow(plan, shelves, id);
+    const copies = await readCopies(row, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
+    const [first] = copies;
+    if (!first) throw new RunnerError(`no readable destination holds the manifest of ${id}`);
+    host.terminal.data(invocation.options.json ? asJson(row, first) : asText(row, first, plan.timezone));
+    return shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
+  });
+}
+
+function findings(row: Row): { finding: string; result: string; time: string; destination: string }[] {
+  return row.copies.flatMap(({ destination, entry }) =>
+    entry.records.map(({ finding, result, stamp }) => ({ finding, result, time: stamp, destination })),
+  );
+}
+
+function asJson(row: Row, { manifest, sha256 }: ReadCopy): string {
+  const { id, state, pinned, tiers, copies } = row;
+  const places = copies.map(({ destination, judgement, entry }) => ({
+    destination,
+    state: judgement.state,
+    manifest: entry.manifestKey,
+  }));
+  const whole = { format: 'runner/show@1', id, state, pinned, tiers, copies: places, findings: findings(row) };
+  return `${JSON.stringify({ ...whole, manifestSha256: sha256, manifest }, null, 2)}\n`;
+}
+
+function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
+  const local = (time: string) => wallClock(new Date(time), timezone);
+  const { moment, source, artifacts, keys } = manifest;
+  const rows: [string, string][] = [
+    ['id', row.id],
+    ['state', row.pinned ? `${row.state}, pinned` : row.state],
+    ['made', `${local(manifest.created)} ${timezone}, ${age(row.time, new Date())} ago, by ${manifest.host}`],
+    ['data', `as of ${local(moment.from)} to ${local(moment.to)}`],
+    ['source', source.name === null ? source.type : `${source.name} (${source.type})`],
+    ['purpose', manifest.purpose],
+    ['tiers', row.tiers.length === 0 ? 'recent' : row.tiers.join(', ')],
+    ['tags', manifest.tags.join(', ') || 'none'],
+    ['plain size', manifest.plainSize === null ? 'unknown' : formatSize(manifest.plainSize)],
+    ['took', formatDuration(manifest.seconds)],
+    ['must pass', manifest.required.join(', ') || 'checksum at the commit'],
+    ...keys.map((key): [string, string] => ['key', [key.type, key.id, ...(key.recipients ?? [])].join(' ')]),
+    ...artifacts.flatMap((artifact): [string, string][] => [
+      ['artifact', `${artifact.key} (${formatSize(artifact.size)})`],
+      ['sha256', artifact.sha256],
+      ['made by', artifact.stages.map((stage) => stage.argv.join(' ')).join(' | ') || 'no transform'],
+    ]),
+    ...row.copies.map(({ destination, judgement }): [string, string] => ['copy', `${destination} (${judgement.state})`]),
+    ...findings(row).map((found): [string, string] => [
+      'finding',
+      `${found.finding} ${found.result} at ${found.destination}, ${found.time}`,
+    ]),
+    ...manifest.warnings.map((warning): [string, string] => ['warning', warning]),
+  ];
+  const recovery = manifest.recovery.map((line) => `  ${line}\n`).join('');
+  return `${fields(rows)}\nTo open it by hand (ARTIFACT is the file above):\n${recovery}`;
+}

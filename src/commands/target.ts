@@ -1,0 +1,97 @@
+/** Where a restore goes, and what lies there now. */
+import { lstat, readdir, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { RunnerError } from '../diagnostic.ts';
+import type { ResolvedBackup } from '../plan/resolved.ts';
+import { findSource } from '../registry.ts';
+
+export type RestoreTarget = {
+  /** Null where a program takes the stream. */
+  target: string | null;
+  live: boolean;
+  /** Something lies at the target. */
+  replaces: boolean;
+  /** What lies there holds nothing: no consent and no safety copy is needed. */
+  empty: boolean;
+  beside: string;
+  aside: string;
+};
+
+/** `to` as typed, else the plan's, else where the data came from. Throws RunnerError (exit 4). */
+export async function restoreTarget(backup: ResolvedBackup, to: string | undefined): Promise<RestoreTarget> {
+  const kind = findSource(backup.source.type);
+  const shape = kind.restores(backup.source.spec);
+  if (shape === 'none') {
+    if (to !== undefined) throw refuse(`"${backup.name}" is restored by its own program, so --to means nothing`);
+    return { target: null, live: true, replaces: true, empty: false, beside: '', aside: '' };
+  }
+  const home = kind.home(backup.source.spec);
+  const own = backup.restore.to ?? home;
+  const wanted = to === undefined ? own : fromShell(to);
+  if (wanted === null) throw refuse(`"${backup.name}" names no place of its own to restore to: say it with --to`);
+  const target = await settle(wanted, shape, home);
+  await parentExists(target);
+  const there = await whatLies(target);
+  if (there === 'full' && shape === 'directory' && !backup.restore.overwrite) {
+    throw refuse(
+      `${target} exists and is not empty; restore into a fresh directory, or let the plan say restore: { overwrite: true }`,
+    );
+  }
+  const live = (await same(target, home)) || (await same(target, backup.restore.to ?? null));
+  const free = (word: string) => freeName(target, word, kind.companions ?? []);
+  return {
+    target,
+    live,
+    replaces: there !== 'nothing',
+    empty: there !== 'full',
+    beside: await free('new'),
+    aside: await free('old'),
+  };
+}
+
+function fromShell(path: string): string {
+  return resolve(path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
+}
+
+/** A file that is told to go into a directory goes below it, under its own name, as with cp. */
+async function settle(path: string, shape: 'directory' | 'file', home: string | null): Promise<string> {
+  const found = await lstat(path).catch(() => null);
+  const isDirectory = found?.isDirectory() ?? false;
+  if (shape === 'file' && isDirectory && home !== null) return join(path, basename(home));
+  if (shape === 'directory' && found && !isDirectory) throw refuse(`${path} is no directory`);
+  if (shape === 'file' && isDirectory) throw refuse(`${path} is a directory; name a file`);
+  return path;
+}
+
+async function parentExists(target: string): Promise<void> {
+  const parent = dirname(target);
+  const found = await lstat(await realpath(parent).catch(() => parent)).catch(() => null);
+  if (!found?.isDirectory()) throw refuse(`${target} cannot be restored to: ${parent} is no directory`);
+}
+
+async function whatLies(target: string): Promise<'nothing' | 'empty' | 'full'> {
+  const found = await lstat(target).catch(() => null);
+  if (!found) return 'nothing';
+  if (!found.isDirectory()) return 'full';
+  return (await readdir(target)).length === 0 ? 'empty' : 'full';
+}
+
+async function same(left: string, right: string | null): Promise<boolean> {
+  if (right === null) return false;
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  return (await real(left)) === (await real(right));
+}
+
+/** A hidden name beside the target, free with all its companions; the first in order, so that previews agree. */
+async function freeName(target: string, word: string, companions: readonly string[]): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = join(dirname(target), `.${basename(target)}.runner-${word}${number === 1 ? '' : `-${number}`}`);
+    const found = await Promise.all(['', ...companions].map((suffix) => lstat(name + suffix).catch(() => null)));
+    if (found.every((entry) => entry === null)) return name;
+  }
+}
+
+function refuse(message: string): RunnerError {
+  return new RunnerError(message, { exitCode: 4 });
+}

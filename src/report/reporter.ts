@@ -1,0 +1,37 @@
+/** Everything that reports subscribes here; nothing else prints while a run is on. */
+import type { Emit, Event } from './events.ts';
+import { lines } from './lines.ts';
+import { jsonStream } from './stream.ts';
+import type { Terminal } from './terminal.ts';
+
+/** One who listens. `close` is called once, when nothing more will come. */
+export type Subscriber = { on(event: Event): void; close?(): Promise<void> };
+
+export type Report = { emit: Emit; close(): Promise<void> };
+
+export type ReportOptions = { json: boolean; quiet: boolean; logDirectory: string | null };
+
+/** The subscribers that the options ask for: one for the terminal and, with a directory, the log. */
+export async function openReport(terminal: Terminal, options: ReportOptions): Promise<Report> {
+  const subscribers = [await forTerminal(terminal, options)];
+  if (options.logDirectory !== null) {
+    const { openLog } = await import('./log.ts');
+    subscribers.push(await openLog(options.logDirectory));
+  }
+  return {
+    emit: (event) => {
+      const stamped = { time: new Date().toISOString(), ...event } as Event;
+      for (const subscriber of subscribers) subscriber.on(stamped);
+    },
+    close: async () => {
+      for (const subscriber of subscribers) await subscriber.close?.();
+    },
+  };
+}
+
+async function forTerminal(terminal: Terminal, options: ReportOptions): Promise<Subscriber> {
+  if (options.json) return jsonStream(terminal);
+  if (options.quiet || !terminal.animated) return lines(terminal, { quiet: options.quiet });
+  const { tree } = await import('./tree.ts');
+  return tree(terminal);
+}

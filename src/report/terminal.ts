@@ -1,0 +1,58 @@
+/** The two streams of the process: data on standard output, everything else on standard error. */
+import type { WriteStream } from 'node:tty';
+
+export type Terminal = {
+  /** Data. Once the reader has gone (`| head`), nothing more is written and nothing fails. */
+  data(text: string): void;
+  /** Progress, warnings and errors. */
+  say(text: string): void;
+  /** Whether a person sits there: both can be asked and can answer. */
+  readonly interactive: boolean;
+  /** Whether progress may be drawn. */
+  readonly animated: boolean;
+  /** Whether standard error takes colours (`NO_COLOR` and `TERM=dumb` are honoured). */
+  readonly color: boolean;
+  /** Whether the reader of standard output has gone. */
+  readonly deaf: boolean;
+  /** Resolves when everything has left the process. */
+  flush(): Promise<void>;
+};
+
+type Streams = { stdin: { isTTY?: boolean }; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+
+export function openTerminal(streams: Streams, environment: Record<string, string | undefined>): Terminal {
+  const { stdin, stdout, stderr } = streams;
+  const gone = new Set<unknown>();
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough is no fault; a full disk behind `> file` is one.
+      if (error.code !== 'EPIPE' && stream === stdout) throw error;
+      gone.add(stream);
+    });
+  }
+  const put = (stream: NodeJS.WriteStream) => (text: string) => {
+    if (!gone.has(stream) && text !== '') stream.write(text);
+  };
+  const plain = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
+  const tty = stderr.isTTY === true && environment.TERM !== 'dumb';
+  return {
+    data: put(stdout),
+    say: put(stderr),
+    interactive: stdin.isTTY === true && stderr.isTTY === true,
+    animated: tty,
+    color: tty && !plain,
+    get deaf() {
+      return gone.has(stdout);
+    },
+    flush: async () => {
+      await Promise.all([drained(stdout, gone), drained(stderr, gone)]);
+    },
+  };
+}
+
+function drained(stream: NodeJS.WriteStream | WriteStream, gone: Set<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    if (gone.has(stream) || stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
+}

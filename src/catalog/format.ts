@@ -7,6 +7,7 @@ export const Format = {
   record: 'runner/record@1',
   journal: 'runner/journal@1',
   tombstone: 'runner/tombstone@1',
+  removed: 'runner/removed@1',
   lease: 'runner/lease@1',
   shelf: 'runner/shelf@1',
   run: 'runner/run@1',
@@ -95,7 +96,7 @@ export type Journal = {
   backup: string;
   id: string;
   started: string;
-  /** Keys and attempts that may exist from now on. */
+  /** Keys and attempts that may exist from now on, at this destination. */
   artifacts: { key: string; attempt: string }[];
   manifestKey: string;
 };
@@ -107,14 +108,24 @@ export type Tombstone = {
   deleted: { id: string; manifestKey: string; artifactKeys: string[]; reasons: string[] }[];
 };
 
+/** Beside a tombstone, `<its name>.done.json`: everything that it names is gone. */
+export type Removed = { format: typeof Format.removed; run: string; time: string };
+
+/** `.runner/format.json`: whose shelf this is. `layout` is the major version of all names below the plan's folder. */
+export type ShelfFormat = { format: typeof Format.shelf; layout: number; 'plan-id': string; created: string };
+
+/** `.runner/lease/<epoch>.json`. The highest epoch is the holder; `beat` counts up while it lives. */
 export type Lease = {
   format: typeof Format.lease;
   run: string;
   host: string;
+  /** The kernel's boot and the name space of its process ids, so that a pid of another container is never judged. */
   bootId: string;
   pid: number;
   /** Start time of the process as the kernel counts it, to know a reused pid. */
   pidStart: string;
   acquired: string;
   beat: number;
+  /** RFC 3339; present: nobody holds it any more. */
+  released?: string;
 };

@@ -1,0 +1,79 @@
+/**
+ * Identities of backups: `<backup>-<YYYYMMDDTHHMMSSZ>-<nonce>`, in UTC. They sort by time, and their order is the order
+ * of backups everywhere: a store's modification time is never asked.
+ */
+import { randomInt } from 'node:crypto';
+
+export type Identity = {
+  backup: string;
+  /** Begin of the capture, to the second. */
+  time: Date;
+  /** `YYYYMMDDTHHMMSSZ`. */
+  stamp: string;
+  nonce: string;
+  /** Nonce of the backup that an increment builds on. */
+  base?: string;
+};
+
+const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const shape = /^([a-z0-9][a-z0-9-]*)-(\d{8}T\d{6}Z)-([a-z0-9]{6})(?:_([a-z0-9]{6}))?$/;
+
+/** `20261121T020000Z` of a time, cut to the second. */
+export function stampOf(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+}
+
+/** The time of a stamp, or null when it names none (month 13, 31 February). */
+export function timeOfStamp(stamp: string): Date | null {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp);
+  if (!match) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const time = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  return stampOf(time) === stamp ? time : null;
+}
+
+/** Six characters that make two attempts of the same second different. */
+export function newNonce(): string {
+  return Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join('');
+}
+
+/**
+ * A new identity. Its stamp is later than that of `newest` (the newest known id of this backup) by a second at least, also
+ * when the clock went back; compare `parseId(id).time` with `time` to warn.
+ */
+export function newId(backup: string, time: Date, newest: string | null): string {
+  const after = newest === null ? null : (parseId(newest)?.time ?? null);
+  const wanted = Math.floor(time.getTime() / 1000) * 1000;
+  const begin = after === null ? wanted : Math.max(wanted, after.getTime() + 1000);
+  return `${backup}-${stampOf(new Date(begin))}-${newNonce()}`;
+}
+
+/** The parts of an identity, or null when the text is none. */
+export function parseId(id: string): Identity | null {
+  const match = shape.exec(id);
+  if (!match) return null;
+  const [, backup, stamp, nonce, base] = match as unknown as [string, string, string, string, string | undefined];
+  const time = timeOfStamp(stamp);
+  return time && { backup, time, stamp, nonce, ...(base === undefined ? {} : { base }) };
+}
+
+/** Orders identities by time, then by text, whatever backups they belong to. */
+export function compareIds(left: string, right: string): number {
+  const earlier = stampIn(left);
+  const later = stampIn(right);
+  if (earlier !== later) return earlier < later ? -1 : 1;
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** The stamp is the part before the last dash: base nonces follow an underscore. */
+function stampIn(id: string): string {
+  const end = id.lastIndexOf('-');
+  return id.slice(end - 16, end);
+}

@@ -18,7 +18,7 @@ const second = 1000;
 const hour = 3600 * second;
 const day = 24 * hour;
 
-/** Offset over one UTC day: constant (`at` is Infinity), or `before` until the instant `at` and `after` from then on. */
+/** Offsets of one UTC day: `before` until the instant `at` (Infinity where nothing changes), `after` from then on. */
 type OffsetOfDay = { before: number; at: number; after: number };
 
 export type ZoneClock = {
@@ -73,10 +73,12 @@ function makeClock(read: (instant: number) => number): ZoneClock {
   const days = new Map<number, OffsetOfDay>();
 
   const ofDay = (index: number): OffsetOfDay => {
-    const before = read(index * day);
+    // Backups come day after day: the day before has read this one's first offset already.
+    const previous = days.get(index - 1);
+    const before = previous?.after ?? read(index * day);
     const after = read((index + 1) * day);
-    const at = before === after ? Number.POSITIVE_INFINITY : jump(read, index * day, (index + 1) * day, after);
-    return { before, at, after };
+    if (before !== after) return { before, at: jump(read, index * day, (index + 1) * day, after), after };
+    return previous?.before === after ? previous : { before, at: Number.POSITIVE_INFINITY, after };
   };
 
   const offset = (instant: number): number => {

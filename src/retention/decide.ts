@@ -17,12 +17,11 @@
  * protects as not good only: until a newer good one exists and the grace has passed.
  */
 
-import type { ZoneClock } from './calendar.ts';
 import { zoneClock } from './calendar.ts';
-import { periodName, periodOf, periodWord, tiersByRank } from './periods.ts';
+import { periodOf, tiersByRank, type WeekStarts } from './periods.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';
-import type { Moment, Standing } from './standing.ts';
-import { momentOf, Share, standingOf } from './standing.ts';
+import { notGoodAnyMore, notGoodYet, ownReasons, reasonsBy } from './reasons.ts';
+import { heldTiers, momentsBy, standingOf } from './standing.ts';
 
 /** One backup on a shelf. `time` is the one in its id; `held` says why it may not go: a chain, a lock. */
 export type Item = { id: string; time: Date; good: boolean; tags?: string[]; pinned?: boolean; held?: string };
@@ -37,105 +36,33 @@ const grace: Duration = { amount: 7, unit: 'd' };
 
 export function decide(policy: RetentionPolicy, timezone: string, items: readonly Item[]): Decision {
   const clock = zoneClock(timezone);
-  const ordered = inOrder(items);
-  const good = ordered.filter((item) => item.good);
-  const moments = good.map((item) => momentOf(policy, clock, item.time.getTime()));
+  // Order is the id's: its time, then the rest of it.
+  const ordered = items.toSorted((a, b) => a.time.getTime() - b.time.getTime() || (a.id < b.id ? -1 : 1));
+  const momentOf = momentsBy(policy, clock);
+  const moments = ordered.filter((item) => item.good).map((item) => momentOf(item.time.getTime()));
   const standing = standingOf(policy, clock, moments);
-  const graceAfter = good.length === 0 ? Number.NEGATIVE_INFINITY : clock.back(moments.at(-1)!.time, grace);
+  const words = reasonsBy(policy, clock, standing, moments);
+  const newest = moments.at(-1)?.time;
+  const graceAfter = newest === undefined ? Number.NEGATIVE_INFINITY : clock.back(newest, grace);
 
   const decision: Decision = { keep: [], delete: [], tiers: new Map() };
   let index = -1;
   for (const item of ordered) {
     const reasons = ownReasons(policy, item);
-    let held: Tier[] = [];
     if (item.good) {
       index += 1;
-      held = heldTiers(standing, index);
-      reasons.push(...ruleReasons(policy, clock, standing, moments[index]!, index, held));
+      reasons.push(...words.toKeep(index));
     } else if (item.time.getTime() > graceAfter) {
-      reasons.push(
-        good.length === 0
-          ? 'not good: kept until a good one exists'
-          : `not good: kept until a newer good one exists and ${written(grace)} have passed`,
-      );
+      reasons.push(notGoodYet(newest !== undefined, grace));
     }
     if (reasons.length > 0) {
       decision.keep.push({ id: item.id, reasons });
-      decision.tiers.set(item.id, held);
+      decision.tiers.set(item.id, item.good ? heldTiers(standing, index) : []);
     } else {
-      const why = item.good
-        ? deleteReasons(policy, clock, standing, moments[index]!, index)
-        : [`not good, and the newest good one is ${written(grace)} or more newer`];
-      decision.delete.push({ id: item.id, reasons: why });
+      decision.delete.push({ id: item.id, reasons: item.good ? words.toDelete(index) : [notGoodAnyMore(grace)] });
     }
   }
   return decision;
-}
-
-/** Order is the id's: its time, then the rest of it. */
-export function inOrder<T extends { id: string; time: Date }>(items: readonly T[]): T[] {
-  return items.toSorted((a, b) => a.time.getTime() - b.time.getTime() || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-}
-
-/** The tiers that a good backup holds, highest first. */
-export function heldTiers(standing: Standing, index: number): Tier[] {
-  return standing.tiers.filter(({ shares }) => shares[index] === Share.held).map(({ tier }) => tier);
-}
-
-function ownReasons(policy: RetentionPolicy, item: Item): string[] {
-  const reasons = (item.tags ?? []).filter((tag) => policy.tags.includes(tag)).map((tag) => `tag ${tag}`);
-  if (item.pinned === true) reasons.push('pinned');
-  if (item.held !== undefined) reasons.push(`held: ${item.held}`);
-  return reasons;
-}
-
-function ruleReasons(
-  policy: RetentionPolicy,
-  clock: ZoneClock,
-  standing: Standing,
-  moment: Moment,
-  index: number,
-  held: Tier[],
-): string[] {
-  const reasons = held.map((tier) => `${tier} ${periodName(tier, policy.weekStarts, clock, moment.time)}`);
-  if (moment.time > standing.withinAfter) reasons.push(`within ${written(policy.within!)}`);
-  if (index >= standing.lastFrom) reasons.push(`last ${policy.last}`);
-  if (index >= standing.floorFrom) reasons.push('floor');
-  return reasons;
-}
-
-function deleteReasons(
-  policy: RetentionPolicy,
-  clock: ZoneClock,
-  standing: Standing,
-  moment: Moment,
-  index: number,
-): string[] {
-  const reasons: string[] = [];
-  const notFirst: string[] = [];
-  for (const { tier, shares } of standing.tiers) {
-    if (shares[index] === Share.none) {
-      notFirst.push(periodWord[tier]);
-      continue;
-    }
-    const rule = policy.tiers[tier]!;
-    const name = periodName(tier, policy.weekStarts, clock, moment.time);
-    const fault = 'count' in rule ? notAmong(rule.count, periodWord[tier]) : `not younger than ${written(rule.reach)}`;
-    reasons.push(`${tier} ${name}: ${fault}`);
-  }
-  if (notFirst.length > 0) reasons.push(`not the first of its ${notFirst.reverse().join(', ')}`);
-  if (policy.within !== undefined) reasons.push(`not younger than ${written(policy.within)}`);
-  if (policy.last !== undefined) reasons.push(notAmong(policy.last));
-  return reasons.length > 0 ? reasons : [notAmong(policy.floor)];
-}
-
-function notAmong(count: number, word?: string): string {
-  if (word === undefined) return count === 1 ? 'not the newest' : `not among the newest ${count}`;
-  return count === 1 ? `not the newest ${word}` : `not among the newest ${count} ${word}s`;
-}
-
-function written(duration: Duration): string {
-  return `${duration.amount}${duration.unit}`;
 }
 
 /**
@@ -149,16 +76,16 @@ export function claim(
   time: Date,
 ): Tier[] {
   const clock = zoneClock(timezone);
-  const claimed = new Set<Tier>();
-  for (const { weekStarts, tiers } of policies) {
-    for (const tier of tiersByRank) {
-      if (tiers[tier] === undefined || claimed.has(tier)) continue;
-      const period = periodOf(tier, weekStarts, clock, time.getTime());
-      const isTaken = goodTimes.some(
-        (other) => other.getTime() <= time.getTime() && periodOf(tier, weekStarts, clock, other.getTime()) === period,
-      );
-      if (!isTaken) claimed.add(tier);
-    }
-  }
-  return tiersByRank.filter((tier) => claimed.has(tier));
+  const earlier = goodTimes.filter((other) => other <= time);
+  const isFirst = (tier: Tier, weekStarts: WeekStarts) => {
+    const period = (date: Date) => {
+      const offset = clock.offset(date.getTime());
+      return periodOf(tier, weekStarts, date.getTime() + offset, offset);
+    };
+    const own = period(time);
+    return !earlier.some((other) => period(other) === own);
+  };
+  return tiersByRank.filter((tier) =>
+    policies.some(({ tiers, weekStarts }) => tiers[tier] !== undefined && isFirst(tier, weekStarts)),
+  );
 }

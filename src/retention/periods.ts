@@ -23,15 +23,14 @@ export const periodWord: Record<Tier, string> = {
 const hour = 3_600_000;
 const day = 24 * hour;
 
-/** The number of the period of `tier` in which the instant lies. */
-export function periodOf(tier: Tier, weekStarts: WeekStarts, clock: ZoneClock, instant: number): number {
-  const wall = clock.wall(instant);
+/** The number of the period of `tier` that shows this wall clock at this offset from UTC. */
+export function periodOf(tier: Tier, weekStarts: WeekStarts, wall: number, offset: number): number {
   const days = Math.floor(wall / day);
   switch (tier) {
     case 'hourly': {
       const shown = Math.floor(wall / hour);
       // By its absolute begin; the second term tells hours apart that a jump in the middle of one lets begin together.
-      return (shown * hour - clock.offset(instant)) * 32 + (shown & 31);
+      return (shown * hour - offset) * 32 + (shown & 31);
     }
     case 'daily':
       return days;
@@ -54,7 +53,7 @@ function monthsOf(wall: number): number {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 
-/** `2026`, `2026-Q4`, `2026-11`, `2026-W47` (sunday weeks: the day on which it began), `2026-11-20`, `2026-11-20T02+01:00`. */
+/** `2026`, `2026-Q4`, `2026-11`, `2026-W47` (sunday weeks: `from 2026-11-15`), `2026-11-20`, `2026-11-20T02+01:00`. */
 export function periodName(tier: Tier, weekStarts: WeekStarts, clock: ZoneClock, instant: number): string {
   const wall = clock.wall(instant);
   const shown = new Date(wall).toISOString();
@@ -86,7 +85,7 @@ function isoWeek(wall: number): string {
 function weekFrom(wall: number): string {
   const days = Math.floor(wall / day);
   const sunday = Math.floor((days + daysBeforeEpoch.sunday) / 7) * 7 - daysBeforeEpoch.sunday;
-  return `week from ${new Date(sunday * day).toISOString().slice(0, 10)}`;
+  return `from ${new Date(sunday * day).toISOString().slice(0, 10)}`;
 }
 
 function offsetName(offset: number): string {

@@ -3,7 +3,7 @@ import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { zoneClock } from './calendar.ts';
 import { decide } from './decide.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';
-import { isKept, type Moment, momentOf, standingOf, tiersOf } from './standing.ts';
+import { isKept, type Moment, momentsBy, standingOf, tiersOf } from './standing.ts';
 
 /** A backup that still stands at the end. */
 export type SimulatedRow = { time: Date; tiers: Tier[]; reasons: string[] };
@@ -33,9 +33,10 @@ export async function simulate(
 ): Promise<Simulation> {
   const clock = zoneClock(timezone);
   const times = await timesOf(schedule, timezone, start, clock.ahead(start.getTime(), length));
+  const momentOf = momentsBy(policy, clock);
   let shelf: Moment[] = [];
   for (const time of times) {
-    shelf.push(momentOf(policy, clock, time));
+    shelf.push(momentOf(time));
     const standing = standingOf(policy, clock, shelf);
     shelf = shelf.filter((_, index) => isKept(standing, shelf, index));
   }

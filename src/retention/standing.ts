@@ -4,8 +4,8 @@ import type { ZoneClock } from './calendar.ts';
 import { periodOf, tiersByRank } from './periods.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';
 
-/** A good backup: its time in ms and, by tier of the policy, the number of its period. */
-export type Moment = { time: number; periods: Partial<Record<Tier, number>> };
+/** A good backup: its time in ms and the numbers of its periods, one a tier in the order of `tiersOf`. */
+export type Moment = { time: number; periods: number[] };
 
 export const Share = { none: 0, outlived: 1, held: 2 } as const;
 
@@ -24,10 +24,13 @@ export function tiersOf(policy: RetentionPolicy): Tier[] {
   return tiersByRank.filter((tier) => policy.tiers[tier] !== undefined);
 }
 
-export function momentOf(policy: RetentionPolicy, clock: ZoneClock, time: number): Moment {
-  const periods: Moment['periods'] = {};
-  for (const tier of tiersOf(policy)) periods[tier] = periodOf(tier, policy.weekStarts, clock, time);
-  return { time, periods };
+/** Makes moments for one policy. */
+export function momentsBy(policy: RetentionPolicy, clock: ZoneClock): (time: number) => Moment {
+  const tiers = tiersOf(policy);
+  return (time) => {
+    const offset = clock.offset(time);
+    return { time, periods: tiers.map((tier) => periodOf(tier, policy.weekStarts, time + offset, offset)) };
+  };
 }
 
 /** `moments` are the good backups in the order of their ids. */
@@ -36,10 +39,10 @@ export function standingOf(policy: RetentionPolicy, clock: ZoneClock, moments: r
   const after = (reach: Duration | undefined) =>
     reach === undefined ? Number.POSITIVE_INFINITY : clock.back(newest, reach);
   return {
-    tiers: tiersOf(policy).map((tier) => {
+    tiers: tiersOf(policy).map((tier, column) => {
       const rule = policy.tiers[tier]!;
       const shares = new Uint8Array(moments.length);
-      const representatives = firstOfEach(moments, tier);
+      const representatives = firstOfEach(moments, column);
       const countFrom = 'count' in rule ? representatives.length - rule.count : 0;
       const reachAfter = 'reach' in rule ? after(rule.reach) : Number.NEGATIVE_INFINITY;
       representatives.forEach((index, position) => {
@@ -55,10 +58,10 @@ export function standingOf(policy: RetentionPolicy, clock: ZoneClock, moments: r
 }
 
 /** Indexes of the first backup of each period, the periods in the order of the calendar. */
-function firstOfEach(moments: readonly Moment[], tier: Tier): number[] {
+function firstOfEach(moments: readonly Moment[], column: number): number[] {
   const first = new Map<number, number>();
   moments.forEach((moment, index) => {
-    const period = moment.periods[tier]!;
+    const period = moment.periods[column]!;
     if (!first.has(period)) first.set(period, index);
   });
   // Not simply the order of the backups: a clock that goes back over midnight shows the new day before the old one ends.
@@ -73,4 +76,9 @@ export function isKept(standing: Standing, moments: readonly Moment[], index: nu
     moments[index]!.time > standing.withinAfter ||
     standing.tiers.some(({ shares }) => shares[index] === Share.held)
   );
+}
+
+/** The tiers that a good backup holds, highest first. */
+export function heldTiers(standing: Standing, index: number): Tier[] {
+  return standing.tiers.filter(({ shares }) => shares[index] === Share.held).map(({ tier }) => tier);
 }

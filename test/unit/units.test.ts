@@ -28,7 +28,7 @@ describe('durations', () => {
     '7d ',
     '7d\n',
     '1e3d',
-    '9'.repeat(20),
+    `${'9'.repeat(20)}d`,
   ])('%j is no duration', (text) => {
     expect(parseDuration(text)).toBeNull();
     expect(parseDuration(`${text}x`)).toBeNull();

@@ -63,8 +63,10 @@ export function naiveBack(zone: string, from: number, reach: Duration): number {
   if (reach.unit === 'm') return from - reach.amount * minute;
   if (reach.unit === 'h') return from - reach.amount * hour;
   const walls = [wallClock(zone, from)];
-  // Later clocks that may show less: whatever the clock shows in each minute of the coming day.
-  for (let later = Math.floor(from / minute) * minute + minute; later <= from + 25 * hour; later += minute) {
+  // Later clocks that may show less: on a day on which the clock is set back, whatever it shows in each minute.
+  const isSetBack = wallClock(zone, from + 25 * hour) < walls[0]! + 25 * hour;
+  const until = isSetBack ? from + 25 * hour : from;
+  for (let later = Math.floor(from / minute) * minute + minute; later <= until; later += minute) {
     const wall = wallClock(zone, later);
     if (wall < walls[0]!) walls.push(wall);
   }

@@ -48,7 +48,8 @@ function fromOpenSsh(pem: string): KeyObject {
   if (outer.number() !== 1) throw new Error('it is more than one key');
   outer.string();
   const inner = cursor(outer.string());
-  if (inner.number() !== inner.number()) throw new Error('it is damaged');
+  const check = inner.number();
+  if (check !== inner.number()) throw new Error('it is damaged');
   const type = inner.string().toString();
   if (type !== keyType) throw new Error(`it is a key of type ${type}`);
   inner.string();

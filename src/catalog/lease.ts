@@ -1,0 +1,144 @@
+/**
+ * The lease of a plan at a destination: `.runner/lease/<epoch>.json`. The highest epoch is the holder's. An epoch is taken by a
+ * write that refuses to overwrite, so of any number of starters one wins; epochs are never given back, so who was overtaken
+ * while it slept finds a higher one. The holder replaces its own file as heartbeat, and at the end says in it that it is free.
+ * No correctness hangs on it: it saves work, gives exit 5, and keeps a suspended run from committing late.
+ */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RunnerError } from '../diagnostic.ts';
+import { type Destination, KeyExists } from '../kind.ts';
+import { canonicalBytes } from './document.ts';
+import { Format, type Lease as LeaseFile } from './format.ts';
+import { planKeys } from './keys.ts';
+import { currentLease, epochOf, type Holder, isFree } from './lease-state.ts';
+import { ownIdentity } from './process-identity.ts';
+
+export type Lease = {
+  /** Throws RunnerError (exit 5) when it is no longer ours. Call it before each commit and each batch of deletions. */
+  check(): Promise<void>;
+  release(): Promise<void>;
+};
+
+export type LeaseOptions = {
+  /** Seconds to wait for another holder; 0: not at all. */
+  timeout: number;
+  signal: AbortSignal;
+  /** Seconds between heartbeats; default 15. */
+  beat?: number;
+  /** Seconds without a heartbeat after which a holder counts as gone; default 120. */
+  expiry?: number;
+};
+
+/** Takes the lease. Throws RunnerError (exit 5, who and since when) while another run holds it. */
+export async function acquireLease(
+  destination: Destination,
+  plan: string,
+  run: string,
+  o: LeaseOptions,
+): Promise<Lease> {
+  const beat = o.beat ?? 15;
+  const watch = { expiry: o.expiry ?? 120, glance: beat * 1.4 };
+  const deadline = performance.now() + o.timeout * 1000;
+  for (;;) {
+    o.signal.throwIfAborted();
+    const holder = await currentLease(destination, plan);
+    if (holder === null || (await isFree(destination, plan, holder, watch, o.signal))) {
+      const taken = await take(destination, plan, run, (holder?.epoch ?? 0) + 1);
+      if (taken) return hold(destination, plan, taken, beat);
+      continue;
+    }
+    if (performance.now() >= deadline) throw heldBy(holder, destination);
+    await sleep(Math.min(1000, Math.max(10, deadline - performance.now())), undefined, { signal: o.signal });
+  }
+}
+
+/** Takes the lease from whoever holds it and frees it (`runner unlock`). Returns who held it, or null when nobody did. */
+export async function breakLease(destination: Destination, plan: string, run: string): Promise<LeaseFile | null> {
+  for (;;) {
+    const holder = await currentLease(destination, plan);
+    if (holder === null || holder.lease?.released !== undefined) return null;
+    const taken = await take(destination, plan, run, holder.epoch + 1);
+    if (!taken) continue;
+    await write(destination, plan, taken.epoch, { ...taken.lease, released: new Date().toISOString() });
+    return holder.lease;
+  }
+}
+
+type Taken = { epoch: number; lease: LeaseFile };
+
+/** Null when another starter was faster. */
+async function take(destination: Destination, plan: string, run: string, epoch: number): Promise<Taken | null> {
+  const acquired = (await destination.clock()).toISOString();
+  const lease: LeaseFile = { format: Format.lease, run, host: hostname(), ...ownIdentity(), acquired, beat: 0 };
+  try {
+    await destination.write(planKeys.lease(plan, epoch), canonicalBytes(lease));
+  } catch (error) {
+    if (error instanceof KeyExists) return null;
+    throw error;
+  }
+  // Older epochs mean nothing any more; the highest one always stays.
+  for await (const batch of destination.list(planKeys.leases(plan))) {
+    for (const { key } of batch) if ((epochOf(plan, key) ?? epoch) < epoch) await destination.remove(key);
+  }
+  return { epoch, lease };
+}
+
+function hold(destination: Destination, plan: string, { epoch, lease }: Taken, beat: number): Lease {
+  let count = 0;
+  let over = false;
+  let beating: Promise<void> = Promise.resolve();
+  const check = async (): Promise<void> => {
+    const now = await currentLease(destination, plan);
+    if (now?.epoch === epoch && now.lease?.run === lease.run && now.lease.released === undefined) return;
+    const other = now?.lease && now.epoch !== epoch ? ` by ${told(now.lease)}` : '';
+    throw new RunnerError(
+      `The lease at ${destination.name} was taken over${other} while this run was away: it stops before it commits or deletes anything.`,
+      { exitCode: 5 },
+    );
+  };
+  const tick = async (): Promise<void> => {
+    // A heartbeat that fails is told by the check before the next commit; the next one may succeed.
+    try {
+      await check();
+      count += 1;
+      if (!over) await write(destination, plan, epoch, { ...lease, beat: count });
+    } catch {}
+  };
+  const timer = setInterval(() => {
+    beating = beating.then(tick);
+  }, beat * 1000);
+  timer.unref();
+  return {
+    check,
+    release: async () => {
+      if (over) return;
+      over = true;
+      clearInterval(timer);
+      await beating;
+      const now = await currentLease(destination, plan);
+      if (now?.epoch !== epoch || now.lease?.run !== lease.run || now.lease.released !== undefined) return;
+      await write(destination, plan, epoch, {
+        ...lease,
+        beat: count,
+        released: (await destination.clock()).toISOString(),
+      });
+    },
+  };
+}
+
+async function write(destination: Destination, plan: string, epoch: number, lease: LeaseFile): Promise<void> {
+  await destination.replace(planKeys.lease(plan, epoch), canonicalBytes(lease));
+}
+
+function told({ run, host, pid, acquired }: LeaseFile): string {
+  return `run ${run} on ${host} (process ${pid}) since ${acquired}`;
+}
+
+function heldBy({ lease }: Holder, destination: Destination): RunnerError {
+  const who = lease ? told(lease) : 'a run whose lease cannot be read';
+  return new RunnerError(
+    `The lease at ${destination.name} is held by ${who}. Wait for it (--lock-timeout), or when it is surely gone: runner unlock.`,
+    { exitCode: 5 },
+  );
+}

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** argv and exit codes, nothing else. */
 import { parseCommandLine } from './commands/command-line.ts';
 import { readEnvironment } from './commands/environment.ts';

@@ -37,7 +37,7 @@ type Match = { row: Row; copies: ReadCopy[] };
 
 async function find(search: Search, backup: ResolvedBackup, asked: Asked): Promise<Match> {
   const { plan, shelves, warn } = search;
-  if (asked.id !== undefined) return withManifest(await read(search, findRow(plan, shelves, asked.id)), asked.id);
+  if (asked.id !== undefined) return withManifest(await read(search, await findRow(plan, shelves, asked.id)), asked.id);
   const rows = search.rows.filter((row) => row.backup === backup.name);
   const good = rows.filter(({ state }) => state === 'good');
   if (asked.at === undefined) {

@@ -1,6 +1,6 @@
 /** argv -> an invocation. The only module that knows commander. */
-import { Command as Parser, CommanderError, InvalidArgumentError, Option } from 'commander';
-import packageFile from '../../package.json' with { type: 'json' };
+import { CommanderError, InvalidArgumentError, Option, Command as Parser } from 'commander';
+import own from '../../package.json' with { type: 'json' };
 import { RunnerError } from '../diagnostic.ts';
 import type { Terminal } from '../report/terminal.ts';
 import { parseDuration, seconds } from '../units.ts';
@@ -14,7 +14,7 @@ export function parseCommandLine(argv: string[], terminal: Terminal): Parsed | n
   let parsed: Parsed | null = null;
   const program = base(new Parser('runner'), terminal)
     .description('Backups as a reviewed plan: validate, plan, apply, prove by restoring.')
-    .version(packageFile.version, '-V, --version', 'print the version')
+    .version(own.version, '-V, --version', 'print the version')
     .addHelpText('after', programFooter)
     .action(() => program.help({ error: true }));
   program.helpCommand('help [command]', 'print the help of a command');

@@ -2,7 +2,8 @@
 import type { Manifest } from '../catalog/format.ts';
 import { parseId } from '../catalog/identity.ts';
 import { readManifest } from '../catalog/manifest.ts';
-import { RunnerError } from '../diagnostic.ts';
+import { readTombstones } from '../catalog/tombstone.ts';
+import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { nearest } from '../plan/nearest.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Copy } from './rows.ts';
@@ -20,18 +21,28 @@ export function backupOf(id: string): string {
 }
 
 /** The row of an id. Throws RunnerError (exit 4) when no readable destination holds it. */
-export function findRow(plan: ResolvedPlan, shelves: Shelves, id: string): Row {
+export async function findRow(plan: ResolvedPlan, shelves: Shelves, id: string): Promise<Row> {
   const rows = rowsOf(plan, shelves.places);
   const row = rows.find((candidate) => candidate.id === id);
   if (row) return row;
+  const gone = await deleted(plan, shelves, id);
+  if (gone !== null) throw new RunnerError(gone, { exitCode: ExitCode.usage });
   const near = nearest(
     id,
     rows.map((candidate) => candidate.id),
   );
   const hint = near ? `did you mean ${near}?` : '`runner list` prints what is there';
-  const gone = shelves.places.some(({ shelf }) => shelf.pruned.has(id));
-  const what = gone ? `${id} was deleted` : `no destination holds ${id}`;
-  throw new RunnerError(`${what}; ${hint}`, { exitCode: 4 });
+  throw new RunnerError(`no destination holds ${id}; ${hint}`, { exitCode: ExitCode.usage });
+}
+
+/** What a tombstone says of an id, or null. */
+async function deleted(plan: ResolvedPlan, { places }: Shelves, id: string): Promise<string | null> {
+  for (const { name, destination } of places) {
+    const tombstone = (await readTombstones(destination, plan.name)).get(id);
+    const reasons = tombstone?.deleted.find((one) => one.id === id)?.reasons.join('; ');
+    if (tombstone) return `${id} was deleted at ${name} on ${tombstone.time.slice(0, 10)}: ${reasons}`;
+  }
+  return null;
 }
 
 /** The manifest of every copy that has one; those that cannot be read are told by `warn`. Equal bytes are demanded. */

@@ -1,8 +1,8 @@
 /** What a person says of a backup: a pin, its end, an acceptance. Written at every destination that holds it. */
-import { Format, type Finding } from '../catalog/format.ts';
+import { type Finding, Format } from '../catalog/format.ts';
+import { newNonce, stampOf } from '../catalog/identity.ts';
 import { writeFinding } from '../catalog/records.ts';
 import { ExitCode } from '../diagnostic.ts';
-import { newRunId } from '../execute/run.ts';
 import type { Host, Invocation } from './command.ts';
 import { backupOf, findRow, readCopies } from './find.ts';
 import { openPlan } from './plan-file.ts';
@@ -11,11 +11,7 @@ import { tellFailures, withShelves } from './shelves.ts';
 export type Saying = { finding: Extract<Finding, 'pin' | 'unpin' | 'accept'>; until?: string; done: string };
 
 /** Writes the finding about ID. Exit 1 when a destination could not be read or written: its copy does not know. */
-export async function say(
-  invocation: Invocation,
-  host: Host,
-  saying: (timezone: string) => Saying,
-): Promise<ExitCode> {
+export async function say(invocation: Invocation, host: Host, saying: (timezone: string) => Saying): Promise<ExitCode> {
   const id = invocation.words[0]!;
   const backup = backupOf(id);
   const plan = await openPlan(invocation, host);
@@ -23,7 +19,7 @@ export async function say(
   const warn = (message: string) => host.terminal.say(`warning: ${message}\n`);
   return withShelves(plan, Object.keys(plan.destinations), backup, host, async (shelves) => {
     tellFailures(shelves, host);
-    const copies = await readCopies(findRow(plan, shelves, id), shelves.places, warn);
+    const copies = await readCopies(await findRow(plan, shelves, id), shelves.places, warn);
     let written = 0;
     for (const { place, sha256 } of copies) {
       const { reason } = invocation.options;
@@ -33,7 +29,7 @@ export async function say(
         finding,
         result: 'set' as const,
         time: new Date().toISOString(),
-        run: newRunId(),
+        run: `${stampOf(new Date())}-${newNonce()}`,
         manifest: sha256,
         destination: place.name,
         ...(reason === undefined ? {} : { message: reason }),

@@ -35,7 +35,11 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     aside,
     safety,
   };
-  const graph = compileRestore(plan, await readFacts(plan, { environment: host.environment, destinations: [] }), choice);
+  const graph = compileRestore(
+    plan,
+    await readFacts(plan, { environment: host.environment, destinations: [] }),
+    choice,
+  );
   if (options.planOnly) {
     const json = `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`;
     host.terminal.data(options.json ? json : renderText(graph));

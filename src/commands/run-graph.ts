@@ -40,7 +40,12 @@ export function tellOutcome(outcome: RunOutcome, invocation: Invocation, host: H
   const widest = Math.max(0, ...outcome.backups.map(({ name }) => name.length));
   for (const { name, outcome: result, id, message } of outcome.backups) {
     const words = [name.padEnd(widest), result.padEnd(7), id ?? '', message?.split('\n', 1)[0] ?? ''];
-    host.terminal.data(`${words.filter((word) => word !== '').join('  ').trimEnd()}\n`);
+    host.terminal.data(
+      `${words
+        .filter((word) => word !== '')
+        .join('  ')
+        .trimEnd()}\n`,
+    );
   }
   if (outcome.backups.length === 0 && outcome.exitCode === ExitCode.success) host.terminal.data('done\n');
 }

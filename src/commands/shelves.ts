@@ -1,7 +1,7 @@
 /** What lies at the destinations of a plan, read by names alone. */
 import { readShelf, type Shelf } from '../catalog/shelf.ts';
-import { RunnerError } from '../diagnostic.ts';
 import { closeDestinations, openDestinations } from '../destinations/open.ts';
+import { RunnerError } from '../diagnostic.ts';
 import { secretReader } from '../execute/secrets.ts';
 import type { Destination, ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
@@ -9,8 +9,11 @@ import type { Host } from './command.ts';
 
 export type Place = { name: string; destination: Destination; shelf: Shelf };
 
-/** `places` in the order of the plan; `failures` are the destinations that could not be read, with a sentence each. */
-export type Shelves = { places: Place[]; failures: { destination: string; message: string }[]; readSecret: ReadSecret };
+/** A destination that could not be opened or listed to its end, and why. */
+export type Failure = { destination: string; message: string };
+
+/** `places` in the order of the plan. */
+export type Shelves = { places: Place[]; failures: Failure[]; readSecret: ReadSecret };
 
 /** Opens the destinations, reads their shelves (of one backup or of all), and closes them when `use` is done. */
 export async function withShelves<Result>(
@@ -28,7 +31,7 @@ export async function withShelves<Result>(
   const opened = await openDestinations(plan, names, readSecret);
   try {
     const read = await Promise.all(
-      [...opened].map(async ([name, entry]) => {
+      [...opened].map(async ([name, entry]): Promise<Place | Failure> => {
         if ('error' in entry) return { destination: name, message: entry.error.message };
         try {
           return { name, destination: entry.destination, shelf: await readShelf(entry.destination, plan.name, backup) };
@@ -38,7 +41,7 @@ export async function withShelves<Result>(
       }),
     );
     const places = read.filter((result): result is Place => 'shelf' in result);
-    const failures = read.filter((result) => 'message' in result);
+    const failures = read.filter((result): result is Failure => 'message' in result);
     return await use({ places, failures, readSecret });
   } finally {
     await closeDestinations(opened);

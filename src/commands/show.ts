@@ -15,7 +15,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const names = fromDestination(plan, invocation.options.from);
   return withShelves(plan, names, backup, host, async (shelves) => {
     tellFailures(shelves, host);
-    const row = findRow(plan, shelves, id);
+    const row = await findRow(plan, shelves, id);
     const copies = await readCopies(row, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
     const [first] = copies;
     if (!first) throw new RunnerError(`no readable destination holds the manifest of ${id}`);
@@ -62,7 +62,10 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
       ['sha256', artifact.sha256],
       ['made by', artifact.stages.map((stage) => stage.argv.join(' ')).join(' | ') || 'no transform'],
     ]),
-    ...row.copies.map(({ destination, judgement }): [string, string] => ['copy', `${destination} (${judgement.state})`]),
+    ...row.copies.map(({ destination, judgement }): [string, string] => [
+      'copy',
+      `${destination} (${judgement.state})`,
+    ]),
     ...findings(row).map((found): [string, string] => [
       'finding',
       `${found.finding} ${found.result} at ${found.destination}, ${found.time}`,

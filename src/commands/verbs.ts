@@ -144,7 +144,10 @@ export const verbs: Verb[] = [
     slots: [plan, needsBackup],
     flags: [
       { flags: '--simulate <duration>', text: 'the shelf as it would stand after this time of its schedule' },
-      { flags: '--times <file>', text: 'keep or delete for each RFC 3339 time of a file, one a line (-: standard input)' },
+      {
+        flags: '--times <file>',
+        text: 'keep or delete for each RFC 3339 time of a file, one a line (-: standard input)',
+      },
       { flags: '--from <destination>', text: 'the retention at this destination, where they differ' },
       json,
     ],

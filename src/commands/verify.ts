@@ -36,7 +36,7 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
   return withShelves(plan, Object.keys(plan.destinations), name, host, async (shelves) => {
     tellFailures(shelves, host);
     const result: Wanted = { choices: [], complaints: [] };
-    for (const row of id === undefined ? newestRows(plan, name, shelves, result) : [findRow(plan, shelves, id)]) {
+    for (const row of id === undefined ? newestRows(plan, name, shelves, result) : [await findRow(plan, shelves, id)]) {
       const copies = await readCopies(row, shelves.places, (message) => result.complaints.push(message));
       const destinations = copies.map(({ place }) => place.name);
       if (copies[0]) {

@@ -1,9 +1,12 @@
 /** The two streams of the process: data on standard output, everything else on standard error. */
+import { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 
 export type Terminal = {
   /** Data. Once the reader has gone (`| head`), nothing more is written and nothing fails. */
   data(text: string): void;
+  /** Standard output for bytes at the reader's own pace; fails with EPIPE once the reader has gone. */
+  bytes(): Writable;
   /** Progress, warnings and errors. */
   say(text: string): void;
   /** Whether a person sits there: both can be asked and can answer. */
@@ -37,6 +40,7 @@ export function openTerminal(streams: Streams, environment: Record<string, strin
   const tty = stderr.isTTY === true && environment.TERM !== 'dumb';
   return {
     data: put(stdout),
+    bytes: () => new Writable({ write: (chunk: Buffer, _encoding, done) => void stdout.write(chunk, done) }),
     say: put(stderr),
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     animated: tty,

@@ -102,7 +102,10 @@ function item(
 }
 
 function settle(wrapper: Wrapper, title: string, event: Extract<Event, { event: 'task-finished' }>): void {
-  if (event.outcome === 'skipped') return wrapper.skip(event.message ? `${title}: ${event.message}` : title);
+  if (event.outcome === 'skipped') {
+    wrapper.skip(event.message ? `${title}: ${event.message}` : title);
+    return;
+  }
   setState(wrapper, 'STARTED');
   const after = event.seconds >= 1 ? ` (${formatDuration(event.seconds)})` : '';
   wrapper.title = `${title}${after}${event.outcome === 'ok' ? '' : ` - ${event.outcome}`}`;

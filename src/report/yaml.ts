@@ -4,7 +4,8 @@ export function toYaml(value: unknown): string {
 }
 
 function lines(value: unknown, indent: string): string[] {
-  if (Array.isArray(value)) return value.length === 0 ? [`${indent}[]`] : value.flatMap((item) => listItem(item, indent));
+  if (Array.isArray(value))
+    return value.length === 0 ? [`${indent}[]`] : value.flatMap((item) => listItem(item, indent));
   if (typeof value !== 'object' || value === null) return [`${indent}${scalar(value)}`];
   const entries = Object.entries(value).filter(([, part]) => part !== undefined);
   if (entries.length === 0) return [`${indent}{}`];

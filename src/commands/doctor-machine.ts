@@ -1,0 +1,93 @@
+/** What `doctor` looks at on this machine: programs, paths and keys, secrets. */
+
+import { compileApply } from '../compile/index.ts';
+import { ExitCode, RunnerError } from '../diagnostic.ts';
+import { pathProblem, programProblem, secretProblem } from '../execute/actions/requirements.ts';
+import type { RunFacts } from '../facts.ts';
+import type { Requirement } from '../graph.ts';
+import type { ReadSecret } from '../kind.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import type { Host } from './command.ts';
+import { type Examined, examine } from './examination.ts';
+
+/** Everything that a run would demand before it starts, each on a line of its own. */
+export async function examineMachine(
+  plan: ResolvedPlan,
+  facts: RunFacts,
+  readSecret: ReadSecret,
+  host: Host,
+): Promise<Examined[]> {
+  const requirements = requirementsOf(plan, facts);
+  return [
+    ...(await programs(requirements, facts, host)),
+    ...keys(facts),
+    ...(await paths(requirements)),
+    ...(await secrets(plan, requirements, readSecret)),
+  ];
+}
+
+function requirementsOf(plan: ResolvedPlan, facts: RunFacts): Requirement[] {
+  const preflight = compileApply(plan, facts).tasks.find(({ action }) => action.do === 'preflight');
+  return preflight?.action.do === 'preflight' ? preflight.action.requirements : [];
+}
+
+async function programs(requirements: Requirement[], facts: RunFacts, host: Host): Promise<Examined[]> {
+  const demanded = requirements.filter((one) => one.need === 'program');
+  const missing = demanded.flatMap((one) => {
+    const problem = programProblem(one, host.environment);
+    const health = 'problem' as const;
+    return problem === null ? [] : [{ check: 'program', subject: one.program, health, message: problem }];
+  });
+  const told = new Set(missing.map(({ subject }) => subject));
+  const others = Object.entries(facts.programs).filter(([name]) => !told.has(name));
+  const rows = others.map(([subject, fact]): Examined => {
+    const found = fact === null ? 'not installed; done without it' : `${fact.version || 'found'} (${fact.path})`;
+    return { check: 'program', subject, health: 'ok', message: found };
+  });
+  return [...rows, ...missing];
+}
+
+/** Public keys that the plan names: expired, without encryption capability, not found. */
+function keys(facts: RunFacts): Examined[] {
+  return Object.entries(facts.inspections).map(([subject, { problems }]): Examined => {
+    const message = problems.map((problem) => problem.message).join('; ');
+    return problems.length > 0
+      ? { check: 'key', subject, health: 'problem', message }
+      : { check: 'key', subject, health: 'ok', message: 'usable' };
+  });
+}
+
+async function paths(requirements: Requirement[]): Promise<Examined[]> {
+  const wanted = requirements.filter((one) => one.need === 'path');
+  return Promise.all(
+    wanted.map((one) =>
+      examine('path', one.path, async () => {
+        const problem = await pathProblem(one);
+        if (problem !== null) throw new RunnerError(problem);
+        return one.why;
+      }),
+    ),
+  );
+}
+
+async function secrets(plan: ResolvedPlan, requirements: Requirement[], read: ReadSecret): Promise<Examined[]> {
+  const forms = new Map(requirements.flatMap((one) => (one.need === 'secret' ? [[one.secret, one] as const] : [])));
+  return Promise.all(
+    Object.entries(plan.secrets).map(([name, reference]) =>
+      examine('secret', name, async () => {
+        const form = forms.get(name);
+        const problem = form ? await secretProblem(form, read) : null;
+        if (problem !== null) throw new RunnerError(problem, { exitCode: ExitCode.usage });
+        const present = (await read(name)) !== '';
+        return present ? `present, from ${sourceOf(reference)}` : 'absent, and optional';
+      }),
+    ),
+  );
+}
+
+function sourceOf(reference: ResolvedPlan['secrets'][string]): string {
+  if ('env' in reference) return `the variable ${reference.env}`;
+  if ('file' in reference) return reference.file;
+  if ('credential' in reference) return `the credential ${reference.credential}`;
+  return `the program ${reference.command[0]}`;
+}

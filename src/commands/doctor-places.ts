@@ -1,0 +1,130 @@
+/** What `doctor` looks at where the backups lie: reach, room, lock, clock, and whether the newest one opens. */
+import { once } from 'node:events';
+import { newNonce } from '../catalog/identity.ts';
+import { openingChain } from '../compile/chain.ts';
+import { RunnerError } from '../diagnostic.ts';
+import { prepareLaunch } from '../execute/launch.ts';
+import { faultOf, startPipeline } from '../execute/pipeline.ts';
+import type { RunFacts } from '../facts.ts';
+import type { Destination } from '../kind.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import { findDestination } from '../registry.ts';
+import { age, count } from '../report/human.ts';
+import { formatDuration, formatSize } from '../units.ts';
+import type { Host } from './command.ts';
+import { type Examined, examine } from './examination.ts';
+import { type ReadCopy, readCopies } from './find.ts';
+import { withBench } from './inside.ts';
+import { leaseText } from './lease-text.ts';
+import { rowsOf } from './rows.ts';
+import type { Shelves } from './shelves.ts';
+
+/** Seconds between two clocks that are still the same time. */
+const clockTolerance = 300;
+
+export async function examinePlaces(plan: ResolvedPlan, shelves: Shelves): Promise<Examined[]> {
+  const failed = shelves.failures.map(({ destination, message }): Examined => {
+    return { check: 'destination', subject: destination, health: 'problem', message };
+  });
+  const found = shelves.places.map(async ({ name, destination, shelf }) => [
+    await examine('destination', name, async () => {
+      const { type, spec } = plan.destinations[name]!;
+      return `${findDestination(type).describe(spec)}, ${count(shelf.entries.length, 'backup')}`;
+    }),
+    await examine('writable', name, () => tryWriting(plan, destination)),
+    await examine('free space', name, () => room(plan, destination)),
+    await examine('lock', name, () => leaseText(destination, plan.name)),
+    await examine('clock', name, () => clock(destination)),
+  ]);
+  return [...(await Promise.all(found)).flat(), ...failed];
+}
+
+async function tryWriting(plan: ResolvedPlan, destination: Destination): Promise<string> {
+  const key = `${plan.name}/.runner/probe/${newNonce()}`;
+  await destination.write(key, Buffer.from('probe\n'));
+  await destination.remove(key);
+  return 'yes';
+}
+
+async function room(plan: ResolvedPlan, destination: Destination): Promise<string> {
+  const free = await destination.free();
+  if (free === null) return 'the store does not say';
+  const wanted = plan.destinations[destination.name]?.minFree;
+  if (wanted === undefined || free >= wanted) return formatSize(free);
+  throw new RunnerError(`${formatSize(free)}, and the plan wants ${formatSize(wanted)}`);
+}
+
+async function clock(destination: Destination): Promise<Awaited<ReturnType<Parameters<typeof examine>[2]>>> {
+  const apart = Math.abs((await destination.clock()).getTime() - Date.now()) / 1000;
+  if (apart <= clockTolerance) return 'agrees';
+  return {
+    health: 'warning',
+    message: `${formatDuration(apart)} apart from this machine's: backups go on, nothing is pruned`,
+  };
+}
+
+/** The newest committed backup of each entry, opened with the keys at hand as far as its first bytes. */
+export async function examineNewest(
+  plan: ResolvedPlan,
+  facts: RunFacts,
+  shelves: Shelves,
+  host: Host,
+): Promise<Examined[]> {
+  const rows = rowsOf(plan, shelves.places).filter(({ state }) => state !== 'incomplete');
+  const results: Examined[] = [];
+  for (const backup of plan.backups) {
+    const newest = rows.findLast((row) => row.backup === backup.name);
+    const examined = await examine('newest', backup.name, async () => {
+      if (!newest) return { health: 'warning', message: 'none was ever committed' };
+      const copies = await readCopies(newest, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
+      if (!copies[0]) throw new RunnerError(`no manifest of ${newest.id} can be read`);
+      await openFirstBytes(plan, backup.name, facts, copies[0], shelves, host);
+      return {
+        health: newest.state === 'good' ? 'ok' : 'warning',
+        message: summary(newest.id, newest.state, newest.time),
+      };
+    });
+    results.push(examined);
+  }
+  return results;
+}
+
+function summary(id: string, state: string, time: Date): string {
+  return `${id} opens; ${state}, ${age(time, new Date())} old`;
+}
+
+async function openFirstBytes(
+  plan: ResolvedPlan,
+  name: string,
+  facts: RunFacts,
+  { manifest, place }: ReadCopy,
+  { readSecret }: Shelves,
+  host: Host,
+): Promise<void> {
+  const artifact = manifest.artifacts[0];
+  if (!artifact) throw new RunnerError(`${manifest.id} names no artifact`);
+  const backup = plan.backups.find((one) => one.name === name) ?? null;
+  const { stages } = openingChain(plan, backup, artifact.stages, facts);
+  const source = await place.destination.get(artifact.key);
+  if (stages.length === 0) {
+    await once(source, 'readable');
+    source.destroy();
+    return;
+  }
+  await withBench({ host, readSecret }, stages, async ({ guard, lookup, launchHost, signal }) => {
+    const launches = await Promise.all(stages.map(({ command }) => prepareLaunch(command, lookup, launchHost)));
+    const pipeline = startPipeline(launches, { input: 'pipe', output: 'pipe', guard, signal });
+    pipeline.input!.on('error', () => source.destroy());
+    source.on('error', (error) => pipeline.kill(error));
+    source.pipe(pipeline.input!);
+    let seen = 0;
+    for await (const chunk of pipeline.output!) {
+      seen += (chunk as Buffer).length;
+      if (seen > 0) break;
+    }
+    if (seen > 0) pipeline.kill(new RunnerError('enough was seen'));
+    source.destroy();
+    const ended = await pipeline.ended;
+    if (seen === 0) throw faultOf(ended) ?? new RunnerError(`${manifest.id} opens to nothing`);
+  });
+}

@@ -1,0 +1,71 @@
+import { newNonce, stampOf } from '../catalog/identity.ts';
+import { acquireLease } from '../catalog/lease.ts';
+import { removeBackups } from '../catalog/remove.ts';
+import { ExitCode, RunnerError } from '../diagnostic.ts';
+import { oneLine } from '../report/human.ts';
+import type { Host, Invocation } from './command.ts';
+import { consent } from './consent.ts';
+import { backupOf, findRow } from './find.ts';
+import { openPlan } from './plan-file.ts';
+import type { Copy, Row } from './rows.ts';
+import { type Place, tellFailures, withShelves } from './shelves.ts';
+
+/** `runner forget`: one backup leaves every destination; its tombstones keep the reason. */
+export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
+  const id = invocation.words[0]!;
+  const backup = backupOf(id);
+  const { reason } = invocation.options;
+  if (reason === undefined || reason.trim() === '') {
+    throw new RunnerError('forget needs --reason TEXT: it is all that will be left of the backup', { exitCode: 4 });
+  }
+  const plan = await openPlan(invocation, host);
+  return withShelves(plan, Object.keys(plan.destinations), backup, host, async (shelves) => {
+    tellFailures(shelves, host);
+    const row = await findRow(plan, shelves, id);
+    await agree(row, invocation, host);
+    let removed = 0;
+    for (const copy of row.copies) {
+      const place = shelves.places.find(({ name }) => name === copy.destination);
+      if (place) removed += await removeCopy(plan.name, place, copy, reason, invocation, host);
+    }
+    host.terminal.data(`${id} is forgotten at ${removed} of ${row.copies.length} destinations\n`);
+    if (removed === 0) return ExitCode.failure;
+    return removed < row.copies.length || shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
+  });
+}
+
+async function agree(row: Row, invocation: Invocation, host: Host): Promise<void> {
+  if (row.pinned) {
+    throw new RunnerError(`${row.id} is pinned; \`runner unpin\` it first`, { exitCode: ExitCode.usage });
+  }
+  const places = row.copies.map(({ destination }) => destination).join(', ');
+  await consent(`delete ${row.id} at ${places} for ever`, invocation, host);
+}
+
+/** 1 when it is gone from there. A destination that fails is told and does not stop the others. */
+async function removeCopy(
+  plan: string,
+  { name, destination }: Place,
+  { entry }: Copy,
+  reason: string,
+  invocation: Invocation,
+  host: Host,
+): Promise<number> {
+  const run = `${stampOf(new Date())}-${newNonce()}`;
+  const { lockTimeout = 0 } = invocation.options;
+  const lease = await acquireLease(destination, plan, run, { timeout: lockTimeout, signal: host.signal });
+  try {
+    const items = [{ entry, reasons: [`forgotten: ${oneLine(reason)}`] }];
+    const { removed, refused } = await removeBackups(destination, plan, run, items, {
+      stillOurs: () => lease.check(),
+      now: new Date(),
+    });
+    for (const { message } of refused) host.terminal.say(`warning: ${message}\n`);
+    return removed.length;
+  } catch (error) {
+    host.terminal.say(`warning: destination "${name}": ${(error as Error).message}\n`);
+    return 0;
+  } finally {
+    await lease.release();
+  }
+}

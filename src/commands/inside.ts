@@ -1,0 +1,99 @@
+/** Looks into an artifact where it lies: decoders as for a restore, then a program that lists or prints. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { Lookup } from '../bind.ts';
+import { newNonce, stampOf } from '../catalog/identity.ts';
+import { openingChain } from '../compile/chain.ts';
+import { RunnerError } from '../diagnostic.ts';
+import { type Guard, startGuard } from '../execute/guard.ts';
+import { type LaunchHost, prepareLaunch } from '../execute/launch.ts';
+import { faultOf, runCommand } from '../execute/pipeline.ts';
+import { pour } from '../execute/pour.ts';
+import type { Command, Stage } from '../graph.ts';
+import type { Facts, ReadSecret } from '../kind.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { Host } from './command.ts';
+import type { ReadCopy } from './find.ts';
+
+export type Inside = {
+  plan: ResolvedPlan;
+  backup: ResolvedBackup;
+  copy: ReadCopy;
+  facts: Facts;
+  readSecret: ReadSecret;
+  host: Host;
+};
+
+/** What programs may use while an artifact is open: a guard, a private directory, secrets. */
+export type Bench = { guard: Guard; lookup: Lookup; launchHost: LaunchHost; signal: AbortSignal };
+
+/** The artifact through its decoders into `consume`, whose output goes to `sink`. Throws RunnerError on damage. */
+export async function lookInside(inside: Inside, consume: Command, sink: Writable): Promise<void> {
+  const { plan, backup, copy, facts } = inside;
+  const artifact = copy.manifest.artifacts[0];
+  if (!artifact) throw new RunnerError(`${copy.manifest.id} names no artifact`);
+  const { stages } = openingChain(plan, backup, artifact.stages, facts);
+  await withBench(inside, stages, async ({ guard, lookup, launchHost, signal }) => {
+    const launches = await Promise.all(
+      [...stages.map(({ command }) => command), consume].map((command) => prepareLaunch(command, lookup, launchHost)),
+    );
+    await pour({
+      source: await copy.place.destination.get(artifact.key),
+      decode: launches.slice(0, -1),
+      intake: { consume: launches.at(-1)! },
+      expected: { size: artifact.size, sha256: artifact.sha256 },
+      stdout: sink,
+      guard,
+      signal,
+    });
+  });
+}
+
+/** Runs `use` between the preparations of the stages and their clean-up. */
+export async function withBench<Result>(
+  { host, readSecret }: Pick<Inside, 'host' | 'readSecret'>,
+  stages: Stage[],
+  use: (bench: Bench) => Promise<Result>,
+): Promise<Result> {
+  const runId = `${stampOf(new Date())}-${newNonce()}`;
+  const guard = startGuard(runId);
+  const directory = await mkdtemp(join(host.environment.TMPDIR ?? tmpdir(), 'runner-look-'));
+  guard.removeLater(directory);
+  const lookup: Lookup = {
+    out: (reference) => {
+      throw new Error(`‹${reference}› is known only while a run is on`);
+    },
+    work: (path) => join(directory, path),
+  };
+  const bench = {
+    guard,
+    lookup,
+    launchHost: { environment: host.environment, readSecret, runId },
+    signal: host.signal,
+  };
+  try {
+    await runAll(
+      stages.flatMap(({ prepare }) => prepare ?? []),
+      bench,
+    );
+    return await use(bench);
+  } finally {
+    const last = { ...bench, signal: new AbortController().signal };
+    await runAll(
+      stages.flatMap(({ cleanup }) => cleanup ?? []),
+      last,
+    ).catch(() => {});
+    await rm(directory, { recursive: true, force: true });
+    await guard.end();
+  }
+}
+
+async function runAll(commands: Command[], { guard, lookup, launchHost, signal }: Bench): Promise<void> {
+  for (const command of commands) {
+    const ended = await runCommand(await prepareLaunch(command, lookup, launchHost), { guard, signal });
+    const fault = faultOf([ended]);
+    if (fault) throw fault;
+  }
+}

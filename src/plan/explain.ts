@@ -129,11 +129,9 @@ const policyKeys = new Set([
  */
 export function isPolicy(value: Record<string, unknown>): boolean {
   const values = Object.values(value);
-  if (values.some((entry) => typeOf(entry) === 'object')) return false;
+  if (values.some((entry) => entry === null || typeOf(entry) === 'object')) return false;
   if (Object.keys(value).some((key) => policyKeys.has(key))) return true;
-  return (
-    !values.length || values.some((entry) => entry !== null && (typeof entry !== 'string' || /^[0-9]/.test(entry)))
-  );
+  return !values.length || values.some((entry) => typeof entry !== 'string' || /^[0-9]/.test(entry));
 }
 
 function chosenRetention(value: Record<string, unknown>, branches: Branch[]): DefinitionName | undefined {

@@ -1,6 +1,7 @@
 /** The plan after names, includes, defaults and paths are settled. Secrets are still references. */
 import type { Expectation, Level } from '../graph.ts';
 import type { Duration, RetentionPolicy, Tier } from '../retention/policy.ts';
+import type { EffectivePlan } from './effective.ts';
 
 /** Where a secret is read from at the moment of use. `file` paths are absolute. */
 export type SecretReference = { optional: boolean } & (
@@ -105,4 +106,6 @@ export type ResolvedPlan = {
   destinations: Record<string, ResolvedDestination>;
   hooks: Hooks;
   backups: ResolvedBackup[];
+  /** The same in the plan's own language, as `runner config` prints it. */
+  effective?: EffectivePlan;
 };

@@ -111,6 +111,13 @@ type Wanted = {
   maximum?: number;
 };
 
+/** What the schema of a complaint holds beside it. */
+type Complained = Wanted & {
+  properties?: object;
+  anyOf?: { required: string[] }[];
+  propertyNames?: { format: string };
+};
+
 /** What a schema wants, in words. */
 function wanted(schema: Wanted): string {
   if (schema.enum) return either(schema.enum.map(String));
@@ -126,7 +133,7 @@ function wanted(schema: Wanted): string {
  */
 export function word(error: ErrorObject, pointer: string, owner: string | null): Problem | null {
   const { keyword, params, data, schemaPath } = error;
-  const schema = (error.parentSchema ?? {}) as Wanted & Record<string, any>;
+  const schema = (error.parentSchema ?? {}) as Complained;
   const subject = owner ?? thing(pointer);
   // The name of a property is looked at by a schema of its own, and `propertyNames` reports it.
   if (error.propertyName !== undefined) return null;
@@ -137,7 +144,7 @@ export function word(error: ErrorObject, pointer: string, owner: string | null):
       if (schemaPath.includes('/anyOf/')) return null;
       return { pointer, key: true, message: `${subject} needs ${quoted(params.missingProperty)}` };
     case 'anyOf': {
-      const keys = schema.anyOf.map((branch: { required: string[] }) => quoted(branch.required[0]));
+      const keys = schema.anyOf!.map((branch) => quoted(branch.required[0]));
       return { pointer, key: true, message: `${subject} needs ${either(keys)}` };
     }
     case 'dependencies':
@@ -147,7 +154,7 @@ export function word(error: ErrorObject, pointer: string, owner: string | null):
         message: `${quoted(params.property)} makes sense only beside ${quoted(params.missingProperty)}`,
       };
     case 'propertyNames':
-      return misformed(schema.propertyNames.format, params.propertyName, {
+      return misformed(schema.propertyNames!.format, params.propertyName, {
         pointer: childPointer(pointer, params.propertyName),
         key: true,
       });

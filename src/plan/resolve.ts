@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
+import type { Diagnostic } from '../diagnostic.ts';
+import { checkRules } from './check.ts';
+import { type EffectiveBackup, type EffectivePlan, effectivePlanOf } from './effective.ts';
+import type { Destination, Plan } from './generated/types.ts';
+import type { Loaded } from './load.ts';
+import { checkNames, type NameCheck } from './names.ts';
+import { childPointer } from './position.ts';
+import type { Configured, ResolvedBackup, ResolvedDestination, ResolvedPlan } from './resolved.ts';
+import * as settle from './settle.ts';
+import { toDiagnostics } from './validate.ts';
+
+/**
+ * Settles names, defaults, paths and units of a valid plan, then runs the named rules. `resolved` is null when a name
+ * is unknown or a backup's parts do not fit together; the rules need a whole plan.
+ */
+export function resolvePlan(plan: Plan, loaded: Loaded): { resolved: ResolvedPlan | null; diagnostics: Diagnostic[] } {
+  const { problems, used } = checkNames(plan);
+  if (problems.length > 0) return { resolved: null, diagnostics: toDiagnostics('unknown-name', problems, loaded) };
+  const { effective, written, problems: misfits } = effectivePlanOf(plan, loaded);
+  if (misfits.length > 0) return { resolved: null, diagnostics: toDiagnostics('unknown-name', misfits, loaded) };
+  const resolved = settlePlan(effective, loaded);
+  const unused = unusedNames(plan, used, loaded);
+  return { resolved, diagnostics: checkRules({ plan, effective, resolved, unused, written }, loaded) };
+}
+
+function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
+  const { name, timezone, objectives, secrets = {}, signing, destinations, hooks, backups } = effective;
+  return {
+    name,
+    file: loaded.file,
+    directory: dirname(loaded.file),
+    digest: createHash('sha256').update(JSON.stringify(effective)).digest('hex'),
+    timezone,
+    objectives: settle.settleObjectives(objectives),
+    secrets: mapValues(secrets, settle.settleSecret),
+    ...(signing && { signing: { key: signing.key.secret, public: signing.public } }),
+    destinations: mapValues(destinations, settleDestination),
+    hooks: settle.settleHooks(hooks),
+    backups: Object.entries(backups).map(([backup, value]) => settleBackup(backup, value, effective)),
+    effective,
+  };
+}
+
+function settleDestination(spec: Destination, name: string): ResolvedDestination {
+  const minFree = spec['min-free'];
+  return {
+    name,
+    type: spec.type,
+    spec: { ...spec },
+    offSite: spec['off-site'] ?? false,
+    ...(minFree !== undefined && { minFree: settle.settleSize(minFree) }),
+  };
+}
+
+function settleBackup(name: string, written: EffectiveBackup, effective: EffectivePlan): ResolvedBackup {
+  const { schedule, layout, priority, timeout } = written;
+  const destinations = written.destinations.map((use) => {
+    if (typeof use === 'string') return { name: use };
+    const [destination, { tiers }] = Object.entries(use)[0]!;
+    return { name: destination, tiers: tiers as NonNullable<ResolvedBackup['destinations'][number]['tiers']> };
+  });
+  return {
+    name,
+    source: settleSource(written.source, effective),
+    transforms: written.transforms.map((transform) => {
+      const [type, spec] = Object.entries(transform)[0]!;
+      return { name: null, type, spec };
+    }),
+    destinations,
+    require: written.require,
+    retention: mapValues(written.retention, (policy) => policy && settle.settlePolicy(policy)),
+    ...(typeof schedule === 'string' && { schedule }),
+    objectives: settle.settleObjectives(written.objectives),
+    expect: settle.settleExpectation(written.expect),
+    verify: (written.verify ?? []).map(settle.settleVerification),
+    hooks: settle.settleHooks(written.hooks),
+    restore: settle.settleRestore(written.restore, [...new Set(destinations.map((use) => use.name))]),
+    allow: { ...written.allow },
+    ...(layout !== undefined && { layout }),
+    tags: written.tags ?? [],
+    ...(priority && { priority }),
+    ...(timeout !== undefined && { timeout: settle.settleTimeout(timeout) }),
+  };
+}
+
+function settleSource(source: EffectiveBackup['source'], effective: EffectivePlan): Configured {
+  const spec = typeof source === 'string' ? effective.sources![source]! : source;
+  return { name: typeof source === 'string' ? source : null, type: spec.type, spec: { ...spec } };
+}
+
+/** Names that the plan itself gives and nothing uses; a base is for several plans. */
+function unusedNames(plan: Plan, used: NameCheck['used'], loaded: Loaded): { section: string; name: string }[] {
+  return Object.entries(used).flatMap(([section, names]) =>
+    Object.keys(plan[section as keyof NameCheck['used']] ?? {})
+      .filter((name) => !names.has(name))
+      .filter((name) => loaded.place(childPointer(`/${section}`, name), true).file === loaded.file)
+      .map((name) => ({ section, name })),
+  );
+}
+
+function mapValues<Value, Result>(
+  values: Record<string, Value>,
+  convert: (value: Value, key: string) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, convert(value, key)]));
+}

@@ -1,0 +1,51 @@
+import { formatDuration } from '../../units.ts';
+import type { PlannedAssertion, ResolvedBackup } from '../resolved.ts';
+import type { Finding, Rule, RuleContext } from './rule.ts';
+
+export const contradiction: Rule = {
+  id: 'contradiction',
+  severity: 'error',
+  waivable: false,
+  check: (context) =>
+    context.resolved.backups.flatMap((backup) => [...ages(backup, context), ...bounds(backup, context)]),
+};
+
+function ages(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  const gap = context.gap(backup);
+  const { maxAge } = backup.expect;
+  if (!gap || maxAge === undefined || maxAge >= gap.usual) return [];
+  return [
+    {
+      pointer: context.at(backup, 'expect', 'max-age'),
+      message: `backup "${backup.name}" may be ${formatDuration(maxAge)} old, but up to ${formatDuration(gap.usual)} lie between two runs`,
+      expected: `more than ${formatDuration(gap.usual)}`,
+      backups: [],
+    },
+  ];
+}
+
+/** Bounds of which nothing can be within. */
+function bounds(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  const { minSize, maxSize, size, duration } = backup.expect;
+  const at = (...keys: (string | number)[]) => context.at(backup, ...keys);
+  const pairs: [string, number | undefined, number | undefined][] = [
+    [at('expect', 'max-size'), minSize, maxSize],
+    [at('expect', 'size', 'at-most'), size?.atLeast, size?.atMost],
+    [at('expect', 'duration', 'at-most'), duration?.atLeast, duration?.atMost],
+    ...backup.restore.assert.flatMap((assertion, index) => assertionPairs(assertion, at('restore', 'assert', index))),
+    ...backup.verify.flatMap(({ assert }, index) =>
+      assert.flatMap((assertion, item) => assertionPairs(assertion, at('verify', index, 'restore', 'assert', item))),
+    ),
+  ];
+  return pairs
+    .filter(([, least, most]) => least !== undefined && most !== undefined && least > most)
+    .map(([pointer]) => ({ pointer, message: 'the upper bound is below the lower one', backups: [] }));
+}
+
+function assertionPairs(
+  assertion: PlannedAssertion,
+  pointer: string,
+): [string, number | undefined, number | undefined][] {
+  if ('file' in assertion) return [[`${pointer}/size/at-most`, assertion.size?.atLeast, assertion.size?.atMost]];
+  return [[`${pointer}/at-most`, assertion.atLeast, assertion.atMost]];
+}

@@ -1,0 +1,37 @@
+/** The named rules, in the order in which they are checked. Each has a page beside it, `<id>.md`. */
+import { contradiction } from './contradiction.ts';
+import { duplicateKey } from './duplicate-key.ts';
+import { fewerCopies } from './fewer-copies.ts';
+import { fewerOffSite } from './fewer-off-site.ts';
+import { layoutCollision } from './layout-collision.ts';
+import { noRestoreTest } from './no-restore-test.ts';
+import { noSql } from './no-sql.ts';
+import { plainSecret } from './plain-secret.ts';
+import { requireTooHigh } from './require-too-high.ts';
+import { retentionKeepsNothing } from './retention-keeps-nothing.ts';
+import { rpoUnreachable } from './rpo-unreachable.ts';
+import type { Rule } from './rule.ts';
+import { scheduleNever } from './schedule-never.ts';
+import { unencryptedCopy } from './unencrypted-copy.ts';
+import { unknownOption } from './unknown-option.ts';
+import { unknownTimezone } from './unknown-timezone.ts';
+import { unusedName } from './unused-name.ts';
+
+export const rules: readonly Rule[] = [
+  unknownTimezone,
+  unusedName,
+  duplicateKey,
+  requireTooHigh,
+  layoutCollision,
+  noSql,
+  unknownOption,
+  scheduleNever,
+  contradiction,
+  plainSecret,
+  rpoUnreachable,
+  retentionKeepsNothing,
+  fewerCopies,
+  fewerOffSite,
+  unencryptedCopy,
+  noRestoreTest,
+];

@@ -1,12 +1,29 @@
 /** What is read from the machine and from the destinations before a graph is compiled. */
-import type { Shelf } from './catalog/shelf.ts';
-import type { Destination, Facts, Inspection } from './kind.ts';
-import type { ResolvedPlan } from './plan/resolved.ts';
+import { readFile } from 'node:fs/promises';
+import { judgeShelf } from './catalog/items.ts';
+import { readShelf, type Shelf, shelfOf } from './catalog/shelf.ts';
+import { requiredLevels } from './compile/capture.ts';
+import { inspectionKey } from './compile/chain.ts';
+import { closeDestinations, type Opened, openDestinations } from './destinations/open.ts';
+import { secretReader } from './execute/secrets.ts';
+import type { Facts, Inspection } from './kind.ts';
+import type { ResolvedBackup, ResolvedPlan } from './plan/resolved.ts';
+import { programFacts } from './programs.ts';
+import { findSource, findTransform } from './registry.ts';
 import type { Item } from './retention/decide.ts';
+import { pruneBlocked } from './retention/guard.ts';
 
-/** One destination's shelf: `items` by backup name for retention, `blocked` why nothing of a backup may be pruned. */
+/**
+ * One destination's shelf. By backup name: `items` for retention, `digests` of the names listed, `blocked` why nothing of
+ * a backup may be pruned there.
+ */
 export type ShelfFacts =
-  | { shelf: Shelf; items: Readonly<Record<string, Item[]>>; blocked: Readonly<Record<string, string>> }
+  | {
+      shelf: Shelf;
+      items: Readonly<Record<string, Item[]>>;
+      digests: Readonly<Record<string, string>>;
+      blocked: Readonly<Record<string, string>>;
+    }
   | { unknown: string };
 
 export type RunFacts = Facts & {
@@ -16,3 +33,75 @@ export type RunFacts = Facts & {
   shelves: Readonly<Record<string, ShelfFacts>>;
   now: Date;
 };
+
+type FactOptions = {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Destinations whose shelves are read; default all. */
+  destinations?: readonly string[];
+};
+
+/** Reads programs, key files and shelves. A destination that cannot be read becomes `unknown`, never an error. */
+export async function readFacts(
+  plan: ResolvedPlan,
+  { environment, destinations = Object.keys(plan.destinations) }: FactOptions,
+): Promise<RunFacts> {
+  const now = new Date();
+  const { read } = secretReader(plan.secrets, { directory: plan.directory, environment });
+  const opened = await openDestinations(plan, destinations, read);
+  try {
+    const [programs, inspections, shelves] = await Promise.all([
+      programFacts(plan.backups.flatMap(programNames), environment),
+      inspectAll(plan.backups),
+      Promise.all([...opened].map(async ([name, entry]) => [name, await shelfFacts(plan, name, entry, now)] as const)),
+    ]);
+    return { programs, inspections, shelves: Object.fromEntries(shelves), now };
+  } finally {
+    await closeDestinations(opened);
+  }
+}
+
+function programNames({ source, transforms }: ResolvedBackup): string[] {
+  return [
+    ...findSource(source.type).programs(source.spec),
+    ...transforms.flatMap(({ type, spec }) => findTransform(type).programs(spec)),
+  ];
+}
+
+async function inspectAll(backups: readonly ResolvedBackup[]): Promise<Record<string, Inspection>> {
+  const found: Record<string, Inspection> = {};
+  for (const backup of backups) {
+    for (const [index, { type, spec }] of backup.transforms.entries()) {
+      const inspection = await findTransform(type).inspect?.(spec, (path) => readFile(path));
+      if (inspection) found[inspectionKey(backup.name, index)] = inspection;
+    }
+  }
+  return found;
+}
+
+async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now: Date): Promise<ShelfFacts> {
+  if ('error' in opened) return { unknown: opened.error.message };
+  const { destination } = opened;
+  try {
+    const shelf = await readShelf(destination, plan.name, null);
+    const clock = await destination.clock();
+    const facts = {
+      shelf,
+      items: {} as Record<string, Item[]>,
+      digests: {} as Record<string, string>,
+      blocked: {} as Record<string, string>,
+    };
+    for (const backup of plan.backups) {
+      if (!backup.destinations.some((used) => used.name === name)) continue;
+      const tags = (backup.retention[name]?.tags.length ?? 0) > 0;
+      const judged = await judgeShelf(shelf, destination, backup.name, { required: requiredLevels(backup), tags, now });
+      const items = judged.map(({ item }) => item);
+      facts.items[backup.name] = items;
+      facts.digests[backup.name] = shelfOf(shelf, backup.name).digest;
+      const blocked = pruneBlocked(items, now, clock);
+      if (blocked) facts.blocked[backup.name] = blocked;
+    }
+    return facts;
+  } catch (error) {
+    return { unknown: error instanceof Error ? error.message : String(error) };
+  }
+}

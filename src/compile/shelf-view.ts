@@ -21,7 +21,7 @@ export function shelfView(
       digest: null,
       blocked: `its listing could not be read: ${facts?.unknown ?? 'it was not asked for'}`,
     };
-  const digest = facts.shelf.digest;
+  const digest = facts.digests[backup.name] ?? null;
   const blocked = facts.blocked[backup.name];
   if (blocked) return { ...base, digest, blocked };
   const present = facts.items[backup.name] ?? [];

@@ -47,8 +47,9 @@ export function startProcess(
   let reaped = false;
   let ending: Promise<void> | undefined;
   const stop = (reason: Fault) => {
+    if (group === undefined) return;
     if (!reaped) fault ??= reason;
-    if (group !== undefined) ending ??= endGroup(group);
+    ending ??= endGroup(group);
   };
   const timer =
     launch.timeout === undefined

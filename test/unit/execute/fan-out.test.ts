@@ -1,0 +1,169 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { fanOut } from '../../../src/execute/fan-out.ts';
+import { faultOf, startPipeline } from '../../../src/execute/pipeline.ts';
+import { batchBytes } from '../../../src/execute/pump.ts';
+import type { Sink } from '../../../src/kind.ts';
+import { calm, launch, noGuard, temporaryDirectory } from './support.ts';
+
+type Write = (batch: readonly Uint8Array[]) => Promise<void>;
+
+function sinkOf(write: Write): Sink & { aborted: number } {
+  const sink = {
+    aborted: 0,
+    write,
+    prepare: async () => ({ size: 0 }),
+    publish: async () => {},
+    abort: async () => {
+      sink.aborted += 1;
+    },
+  };
+  return sink;
+}
+
+function fileSink(path: string): Sink & { aborted: number } {
+  const file = openSync(path, 'wx');
+  const sink = sinkOf(async (batch) => {
+    for (const chunk of batch) writeSync(file, chunk);
+  });
+  sink.prepare = async () => {
+    closeSync(file);
+    return { size: 0 };
+  };
+  return sink;
+}
+
+const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+
+function producer(argv: string[]) {
+  return startPipeline([launch(argv)], { input: 'none', output: 'pipe', guard: noGuard, signal: calm });
+}
+
+describe('fan-out', () => {
+  test('every sink gets the same bytes in order, and their hash is right', async () => {
+    const directory = temporaryDirectory();
+    const data = randomBytes(20_000_001);
+    writeFileSync(join(directory, 'in'), data);
+    const names = ['a', 'b', 'c'];
+    const sinks = names.map((name) => ({ name, sink: fileSink(join(directory, name)) }));
+    const pipeline = producer(['cat', join(directory, 'in')]);
+    let told = 0;
+    const result = await fanOut(pipeline.output as Readable, sinks, {
+      signal: calm,
+      onBytes: (bytes) => {
+        told += bytes;
+      },
+    });
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    expect(result).toEqual({ size: data.length, sha256, failed: [] });
+    expect(told).toBe(data.length);
+    expect(faultOf(await pipeline.ended)).toBeNull();
+    for (const name of names) expect(readFileSync(join(directory, name)).equals(data)).toBe(true);
+  });
+
+  test('an empty stream is a size of 0', async () => {
+    const result = await fanOut(Readable.from([]), [{ name: 'a', sink: sinkOf(async () => {}) }], { signal: calm });
+    expect(result.size).toBe(0);
+    expect(result.sha256).toBe(createHash('sha256').digest('hex'));
+  });
+
+  test('a sink that fails half-way is aborted and dropped while the other one gets everything', async () => {
+    const directory = temporaryDirectory();
+    let batches = 0;
+    const failing = sinkOf(async () => {
+      batches += 1;
+      if (batches === 5) throw new Error('disk full');
+    });
+    const well = fileSink(join(directory, 'well'));
+    const pipeline = producer(['head', '-c', '30000000', '/dev/zero']);
+    const sinks = [
+      { name: 'nas', sink: failing },
+      { name: 'main', sink: well },
+    ];
+    const result = await fanOut(pipeline.output as Readable, sinks, { signal: calm });
+    expect(result.failed.map(({ name, error }) => [name, error.message])).toEqual([['nas', 'disk full']]);
+    expect([batches, failing.aborted, well.aborted]).toEqual([5, 1, 0]);
+    expect(readFileSync(join(directory, 'well')).length).toBe(30_000_000);
+  });
+
+  test('without a sink left it rejects, and the producer is not kept waiting', async () => {
+    const sink = sinkOf(() => Promise.reject(new Error('gone')));
+    const pipeline = producer(['cat', '/dev/zero']);
+    await expect(fanOut(pipeline.output as Readable, [{ name: 'a', sink }], { signal: calm })).rejects.toThrow('gone');
+    expect(sink.aborted).toBe(1);
+    expect((await pipeline.ended)[0]?.signal).toBe('SIGPIPE');
+  });
+
+  test('a slow sink holds the producer back: never more than a few batches are in memory', async () => {
+    let written = 0;
+    let read = 0;
+    let most = 0;
+    let inside = 0;
+    const slow = sinkOf(async (batch) => {
+      inside += 1;
+      expect(inside).toBe(1);
+      await pause(5);
+      inside -= 1;
+      written += batch.reduce((sum, chunk) => sum + chunk.length, 0);
+    });
+    const pipeline = producer(['head', '-c', '100000000', '/dev/zero']);
+    pipeline.output?.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+      most = Math.max(most, read - written);
+    });
+    const { size } = await fanOut(pipeline.output as Readable, [{ name: 'slow', sink: slow }], { signal: calm });
+    expect([size, written]).toEqual([100_000_000, 100_000_000]);
+    expect(most).toBeLessThan(2.5 * batchBytes);
+  });
+
+  test('a sink without progress is dropped, the other one goes on', async () => {
+    const stuck = sinkOf(() => new Promise(() => {}));
+    const sinks = [
+      { name: 'stuck', sink: stuck },
+      { name: 'well', sink: sinkOf(async () => {}) },
+    ];
+    const pipeline = producer(['head', '-c', '5000000', '/dev/zero']);
+    const result = await fanOut(pipeline.output as Readable, sinks, { signal: calm, stall: 0.1 });
+    expect(result.size).toBe(5_000_000);
+    expect(result.failed[0]?.error.message).toBe('Destination "stuck" took no more data for 0.1 s.');
+    expect(stuck.aborted).toBe(1);
+  });
+
+  test('an input that breaks off is a rejection, never a short success; the sinks stay the caller’s', async () => {
+    const sink = sinkOf(async () => {});
+    const broken = new Readable({
+      read() {
+        this.push(Buffer.alloc(1000));
+        this.destroy(new Error('line cut'));
+      },
+    });
+    await expect(fanOut(broken, [{ name: 'a', sink }], { signal: calm })).rejects.toThrow('line cut');
+    const closed = new Readable({
+      read() {
+        this.push(Buffer.alloc(1000));
+        this.destroy();
+      },
+    });
+    await expect(fanOut(closed, [{ name: 'a', sink }], { signal: calm })).rejects.toThrow(/before its end/);
+    expect(sink.aborted).toBe(0);
+  });
+
+  test('an interruption stops it behind the batch that is on its way', async () => {
+    const controller = new AbortController();
+    let inside = 0;
+    const sink = sinkOf(async () => {
+      inside += 1;
+      controller.abort(new Error('stop'));
+      await pause(50);
+      inside -= 1;
+    });
+    const pipeline = producer(['cat', '/dev/zero']);
+    const running = fanOut(pipeline.output as Readable, [{ name: 'a', sink }], { signal: controller.signal });
+    await expect(running).rejects.toThrow('stop');
+    expect(inside).toBe(0);
+    await pipeline.ended;
+  });
+});

@@ -1,10 +1,9 @@
 /** Bundles the program: dist/cli.js, dist/builtin.js and the chunks that they load when a command needs them. */
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'rolldown';
 
 const root = join(import.meta.dirname, '..', '..');
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 // Bundled: what every start needs. External: what is loaded only when it is used, or holds a native part.
 const external = ['execa', 'openpgp', 'listr2', 'libsql', 'pino'];
@@ -28,7 +27,6 @@ export default defineConfig({
   ),
   platform: 'node',
   external: (id) => external.some((name) => id === name || id.startsWith(`${name}/`)),
-  transform: { define: { __RUNNER_VERSION__: JSON.stringify(manifest.version) } },
   plugins: [executable],
   output: {
     dir: 'dist',

@@ -24,7 +24,7 @@ export async function choose(
   const search: Search = {
     plan,
     shelves,
-    rows: rowsOf(plan, shelves.places),
+    rows: await rowsOf(plan, shelves),
     warn: (message) => remarks.push(message),
   };
   const found = await find(search, backup, asked);

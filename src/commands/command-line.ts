@@ -5,7 +5,8 @@ import { RunnerError } from '../diagnostic.ts';
 import type { Terminal } from '../report/terminal.ts';
 import { parseDuration, seconds } from '../units.ts';
 import type { Invocation, Options } from './command.ts';
-import { exitCodes, type Flag, type Slot, type Verb, verbs } from './verbs.ts';
+import { exitCodes, type Flag, type Slot, type Verb } from './verb.ts';
+import { verbs } from './verbs.ts';
 
 export type Parsed = { verb: Verb; invocation: Invocation };
 
@@ -15,8 +16,7 @@ export function parseCommandLine(argv: string[], terminal: Terminal): Parsed | n
   const program = base(new Parser('runner'), terminal)
     .description('Backups as a reviewed plan: validate, plan, apply, prove by restoring.')
     .version(own.version, '-V, --version', 'print the version')
-    .addHelpText('after', programFooter)
-    .action(() => program.help({ error: true }));
+    .addHelpText('after', programFooter);
   program.helpCommand('help [command]', 'print the help of a command');
   for (const verb of verbs) {
     program.addCommand(
@@ -50,7 +50,7 @@ function base(parser: Parser, terminal: Terminal): Parser {
   return parser
     .exitOverride()
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: (text) => terminal.data(text),
       writeErr: (text) => terminal.say(text),

@@ -23,7 +23,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
 function promisesTable(rows: Record<string, unknown>[]): string {
   const titles = Object.keys(rows[0] ?? {});
   return table(
-    titles.map((title) => ({ title: title.replaceAll('-', ' ').toUpperCase() })),
+    titles.map((title) => ({ title: title.replace(/[A-Z]/g, ' $&').toUpperCase() })),
     rows.map((row) => titles.map((title) => cell(row[title]))),
   );
 }

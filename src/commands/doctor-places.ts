@@ -70,7 +70,7 @@ export async function examineNewest(
   shelves: Shelves,
   host: Host,
 ): Promise<Examined[]> {
-  const rows = rowsOf(plan, shelves.places).filter(({ state }) => state !== 'incomplete');
+  const rows = await rowsOf(plan, shelves);
   const results: Examined[] = [];
   for (const backup of plan.backups) {
     const newest = rows.findLast((row) => row.backup === backup.name);

@@ -22,7 +22,7 @@ export function backupOf(id: string): string {
 
 /** The row of an id. Throws RunnerError (exit 4) when no readable destination holds it. */
 export async function findRow(plan: ResolvedPlan, shelves: Shelves, id: string): Promise<Row> {
-  const rows = rowsOf(plan, shelves.places);
+  const rows = await rowsOf(plan, shelves);
   const row = rows.find((candidate) => candidate.id === id);
   if (row) return row;
   const gone = await deleted(plan, shelves, id);

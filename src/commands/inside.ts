@@ -7,6 +7,8 @@ import type { Lookup } from '../bind.ts';
 import { newNonce, stampOf } from '../catalog/identity.ts';
 import { openingChain } from '../compile/chain.ts';
 import { RunnerError } from '../diagnostic.ts';
+import type { RunContext } from '../execute/actions/context.ts';
+import { prove, trustFor } from '../execute/actions/trust.ts';
 import { type Guard, startGuard } from '../execute/guard.ts';
 import { type LaunchHost, prepareLaunch } from '../execute/launch.ts';
 import { faultOf, runCommand } from '../execute/pipeline.ts';
@@ -34,6 +36,7 @@ export async function lookInside(inside: Inside, consume: Command, sink: Writabl
   const { plan, backup, copy, facts } = inside;
   const artifact = copy.manifest.artifacts[0];
   if (!artifact) throw new RunnerError(`${copy.manifest.id} names no artifact`);
+  await proveCopy(inside);
   const { stages } = openingChain(plan, backup, artifact.stages, facts);
   await withBench(inside, stages, async ({ guard, lookup, launchHost, signal }) => {
     const launches = await Promise.all(
@@ -49,6 +52,12 @@ export async function lookInside(inside: Inside, consume: Command, sink: Writabl
       signal,
     });
   });
+}
+
+/** The manifest says what the bytes must be, so it is proven before any of them is decrypted. */
+export async function proveCopy({ plan, backup, copy, readSecret }: Omit<Inside, 'facts' | 'host'>): Promise<void> {
+  const secrets = { read: readSecret, redact: (text: string) => text };
+  await prove(copy, copy.place.destination, await trustFor({ plan, secrets } as RunContext, backup.name), plan.name);
 }
 
 /** Runs `use` between the preparations of the stages and their clean-up. */

@@ -15,8 +15,8 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const names = fromDestination(plan, from);
   const [backup = null] = invocation.words;
   return withShelves(plan, names, backup, host, async (shelves) => {
+    const all = await rowsOf(plan, shelves);
     tellFailures(shelves, host);
-    const all = rowsOf(plan, shelves.places);
     // A name that left the plan is fine as long as something of it is still there.
     if (backup !== null && all.length === 0 && shelves.failures.length === 0) findBackup(plan, backup);
     const rows = all.filter((row) => holds(row, tier));

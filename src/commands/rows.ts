@@ -1,12 +1,13 @@
 /** One row a backup: what all destinations together know of it. */
 import { compareIds } from '../catalog/identity.ts';
+import { type JudgeOptions, judgeShelf } from '../catalog/items.ts';
 import { type Judgement, judge } from '../catalog/judge.ts';
 import type { ShelfEntry } from '../catalog/shelf.ts';
 import { requiredLevels } from '../compile/capture.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { decide } from '../retention/decide.ts';
 import type { Tier } from '../retention/policy.ts';
-import type { Place } from './shelves.ts';
+import type { Failure, Place, Shelves } from './shelves.ts';
 
 export type Copy = { destination: string; entry: ShelfEntry; judgement: Judgement };
 
@@ -24,15 +25,15 @@ export type Row = {
   copies: Copy[];
 };
 
-const best: Judgement['state'][] = ['good', 'unproven', 'anomalous', 'failed', 'incomplete'];
+const best: Judgement['state'][] = ['good', 'unproven', 'anomalous', 'failed', 'incomplete', 'opaque'];
 const tierOrder: Tier[] = ['yearly', 'quarterly', 'monthly', 'weekly', 'daily', 'hourly'];
 
-/** All rows, the oldest first. */
-export function rowsOf(plan: ResolvedPlan, places: Place[]): Row[] {
+/** All rows, the oldest first. A manifest that had to be read and could not is told among the failures. */
+export async function rowsOf(plan: ResolvedPlan, shelves: Pick<Shelves, 'places' | 'failures'>): Promise<Row[]> {
   const copies = new Map<string, Copy[]>();
   const tiers = new Map<string, Set<Tier>>();
-  for (const place of places) {
-    const here = copiesAt(plan, place);
+  for (const place of shelves.places) {
+    const here = await copiesAt(plan, place, shelves.failures);
     for (const copy of here) append(copies, copy.entry.id, copy);
     for (const [id, held] of tiersAt(plan, place.name, here)) {
       const known = tiers.get(id) ?? new Set<Tier>();
@@ -46,13 +47,32 @@ export function rowsOf(plan: ResolvedPlan, places: Place[]): Row[] {
     .toSorted((left, right) => compareIds(left.id, right.id));
 }
 
-function copiesAt(plan: ResolvedPlan, { name, shelf }: Place): Copy[] {
-  const required = new Map(plan.backups.map((backup) => [backup.name, requiredLevels(backup)]));
-  return shelf.entries.map((entry) => ({
-    destination: name,
-    entry,
-    judgement: judge(entry, required.get(entry.backup) ?? []),
-  }));
+/** Judged as a prune would judge them; what left the plan is judged by its names alone. */
+async function copiesAt(plan: ResolvedPlan, place: Place, failures: Failure[]): Promise<Copy[]> {
+  const managed = new Set(plan.backups.map(({ name }) => name));
+  const rest = place.shelf.entries.filter(({ backup }) => !managed.has(backup));
+  const copies = rest.map((entry) => ({ destination: place.name, entry, judgement: judge(entry, []) }));
+  for (const backup of plan.backups) {
+    const required = requiredLevels(backup);
+    const judged = await judgedAt(place, backup.name, { required, tags: false, now: new Date() }, failures);
+    copies.push(...judged.map(({ entry, judgement }) => ({ destination: place.name, entry, judgement })));
+  }
+  return copies;
+}
+
+async function judgedAt(
+  { name, shelf, destination }: Place,
+  backup: string,
+  options: JudgeOptions,
+  failures: Failure[],
+): Promise<Pick<Copy, 'entry' | 'judgement'>[]> {
+  try {
+    return await judgeShelf(shelf, destination, backup, options);
+  } catch (error) {
+    failures.push({ destination: name, message: (error as Error).message });
+    const entries = shelf.entries.filter((entry) => entry.backup === backup);
+    return entries.map((entry) => ({ entry, judgement: judge(entry, options.required) }));
+  }
 }
 
 function tiersAt(plan: ResolvedPlan, destination: string, copies: Copy[]): [string, Tier[]][] {

@@ -36,7 +36,8 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
   return withShelves(plan, Object.keys(plan.destinations), name, host, async (shelves) => {
     tellFailures(shelves, host);
     const result: Wanted = { choices: [], complaints: [] };
-    for (const row of id === undefined ? newestRows(plan, name, shelves, result) : [await findRow(plan, shelves, id)]) {
+    const rows = id === undefined ? await newestRows(plan, name, shelves, result) : [await findRow(plan, shelves, id)];
+    for (const row of rows) {
       const copies = await readCopies(row, shelves.places, (message) => result.complaints.push(message));
       const destinations = copies.map(({ place }) => place.name);
       if (copies[0]) {
@@ -48,8 +49,8 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
 }
 
 /** The newest committed backup of each entry: also one that is not proven yet, since that is what a check is for. */
-function newestRows(plan: ResolvedPlan, name: string | null, shelves: Shelves, result: Wanted): Row[] {
-  const rows = rowsOf(plan, shelves.places).filter(({ state }) => state !== 'incomplete');
+async function newestRows(plan: ResolvedPlan, name: string | null, shelves: Shelves, result: Wanted): Promise<Row[]> {
+  const rows = await rowsOf(plan, shelves);
   return plan.backups.flatMap((backup) => {
     if (name !== null && backup.name !== name) return [];
     const newest = rows.findLast((row) => row.backup === backup.name);

@@ -128,7 +128,8 @@ function spawnGroup(
   }
   try {
     const child = spawn(file as string, rest, {
-      env: launch.env,
+      // Without it a bash whose input is a socket takes itself for a remote login and runs ~/.bashrc into our stream.
+      env: { SHLVL: '1', ...launch.env },
       stdio: stdio as StdioOptions,
       detached: true,
       ...(launch.cwd !== undefined && { cwd: launch.cwd }),

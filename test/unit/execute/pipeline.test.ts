@@ -28,6 +28,13 @@ describe('data', () => {
     expect(bytes.equals(data)).toBe(true);
   });
 
+  test.skipIf(!existsSync('/bin/bash'))('a bash stage does not run ~/.bashrc into the stream', async () => {
+    const HOME = temporaryDirectory();
+    writeFileSync(join(HOME, '.bashrc'), 'echo polluted\n');
+    const bash = launch(['bash', '-c', 'cat'], { env: { PATH: process.env.PATH ?? '', HOME } });
+    expect((await outcome([launch(['echo', 'clean']), bash])).bytes.toString()).toBe('clean\n');
+  });
+
   test('what goes in by the input comes out by a file with the asked mode', async () => {
     const file = join(temporaryDirectory(), 'out');
     const pipeline = start([launch(['cat']), launch(['cat'])], { input: 'pipe', output: { file, mode: 0o600 } });

@@ -1,0 +1,14 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { startTransform, type TransformCase, type TransformContext, transformChecks } from './transform.ts';
+
+/** Runs the whole suite over one configuration of a transform; `make` may prepare keys. */
+export function describeTransform(title: string, make: () => Promise<TransformCase> | TransformCase): void {
+  describe(title, () => {
+    let context: TransformContext;
+    beforeAll(async () => {
+      context = await startTransform(await make());
+    });
+    afterAll(() => context?.machine.end());
+    for (const check of transformChecks) it(check.name, () => check.run(context));
+  });
+}

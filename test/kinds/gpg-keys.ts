@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateKey } from 'openpgp';
+
+export type KeyPair = { publicFile: string; privateFile: string; fingerprint: string };
+type Options = { passphrase?: string; signOnly?: boolean; expired?: boolean };
+
+export const keyPassphrase = 'the key\'s own "passphrase"';
+const day = 86_400;
+
+/** Key files in a directory of their own; no keyring is touched. */
+export async function makeKey(name: string, options: Options = {}): Promise<KeyPair> {
+  const directory = mkdtempSync(join(tmpdir(), 'runner-gpg-'));
+  const { publicKey, privateKey } = await generateKey({
+    type: 'rsa',
+    rsaBits: 2048,
+    userIDs: [{ name, email: `${name}@example.org` }],
+    format: 'object',
+    ...(options.passphrase ? { passphrase: options.passphrase } : {}),
+    ...(options.signOnly ? { subkeys: [{ sign: true }] } : {}),
+    ...(options.expired ? { date: new Date(Date.now() - 3 * day * 1000), keyExpirationTime: day } : {}),
+  });
+  const publicFile = join(directory, `${name}.asc`);
+  const privateFile = join(directory, `${name}.key`);
+  writeFileSync(publicFile, publicKey.armor());
+  writeFileSync(privateFile, privateKey.armor(), { mode: 0o600 });
+  return { publicFile, privateFile, fingerprint: publicKey.getFingerprint().toUpperCase() };
+}
+
+/** A keyring with these private keys in it; `end` ends its agent. */
+export function makeKeyring(files: string[]): { home: string; end(): void } {
+  const home = join(mkdtempSync(join(tmpdir(), 'k')), 'r');
+  mkdirSync(home, { mode: 0o700 });
+  const run = (program: string, ...args: string[]) =>
+    execFileSync(program, ['--homedir', home, ...args], { stdio: 'pipe', env: { PATH: process.env.PATH } });
+  if (files.length > 0) run('gpg', '--batch', '--no-options', '--import', ...files);
+  return { home, end: () => void run('gpgconf', '--kill', 'all') };
+}

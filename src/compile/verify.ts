@@ -30,7 +30,7 @@ export function verifyTask(
 ): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
   const { backup } = check;
   const { level, every, at } = check.check;
-  const scope = directoryScope(`scratch:${check.id}`);
+  const scope = directoryScope(`scratch:${check.id}:${level}`);
   const opening =
     level === 'checksum' ? { stages: [], requirements: [] } : openingChain(plan, backup, check.records, facts);
   const recipe = recipeFor(level, backup.source, facts);

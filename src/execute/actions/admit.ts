@@ -1,0 +1,73 @@
+import { basename, dirname, join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { parseManifest, sha256Of } from '../../catalog/manifest.ts';
+import { authenticate } from '../../catalog/manifest.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import type { Action, RestoreOrigin } from '../../graph.ts';
+import type { PerformContext, Performed } from '../schedule.ts';
+import type { Admitted, RunContext } from './context.ts';
+import { codeOf } from './errors.ts';
+import { hashStream } from './hash-artifact.ts';
+import { openManifest } from './manifests.ts';
+import { progressOf } from './progress.ts';
+import { trustFor } from './trust.ts';
+import { openOrigin } from './unpack.ts';
+
+type Admission = Extract<Action, { do: 'admit' }>;
+
+/** What `unpack` finds again that this run has admitted. */
+export function admittedName({ id, from }: Pick<Admission, 'id' | 'from'>): string {
+  return 'file' in from ? from.file : `${id} at ${from.destination}`;
+}
+
+/** Proves an artifact whole, from its first byte to its last, before anything of the target is touched. */
+export async function admit(action: Admission, run: RunContext, context: PerformContext): Promise<Performed> {
+  const expected = await expectedOf(action, run);
+  const source = await openOrigin(action.from, expected.key, run);
+  const found = await hashStream(source, context.signal, progressOf(context, expected.size));
+  if (expected.manifest && (found.size !== expected.size || found.sha256 !== expected.sha256)) {
+    const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
+    throw new RunnerError(
+      `the artifact of ${action.id} ${placeOf(action.from)} is not what was backed up (${how}); nothing was touched, try another copy`,
+    );
+  }
+  run.admitted.set(admittedName(action), { ...expected, ...found });
+  return expected.manifest ? {} : { outcome: 'warned', message: 'no manifest lies beside it, so nothing says whether it is whole' };
+}
+
+async function expectedOf(action: Admission, run: RunContext): Promise<Admitted> {
+  const { from, id, backup } = action;
+  if ('file' in from) return await beside(from.file, backup, run);
+  const destination = await run.places.open(from.destination);
+  const { manifest } = await openManifest(run, destination, backup, id);
+  const artifact = manifest.artifacts[0];
+  if (!artifact) throw new RunnerError(`the manifest of ${id} names no artifact`);
+  return { manifest, key: artifact.key, size: artifact.size, sha256: artifact.sha256 };
+}
+
+/** A file outside the catalogue is checked by the manifest that lies beside it, where one does. */
+async function beside(file: string, backup: string, run: RunContext): Promise<Admitted> {
+  const { size } = await stat(file);
+  const path = join(dirname(file), `${basename(file).split('.', 1)[0]}.manifest.json`);
+  const bytes = await readOptional(path);
+  if (!bytes) return { manifest: null, key: '', size, sha256: '' };
+  const manifest = parseManifest(bytes, `The manifest ${path}`);
+  const signature = await readOptional(`${path}.sig`);
+  await authenticate({ manifest, bytes, sha256: sha256Of(bytes) }, signature, await trustFor(run, backup));
+  const artifact = manifest.artifacts.find(({ key }) => basename(key) === basename(file));
+  if (!artifact) throw new RunnerError(`the manifest ${path} speaks of another file than ${basename(file)}`);
+  return { manifest, key: '', size: artifact.size, sha256: artifact.sha256 };
+}
+
+async function readOptional(path: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function placeOf(from: RestoreOrigin): string {
+  return 'file' in from ? `in ${from.file}` : `at "${from.destination}"`;
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { render } from '../../bind.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import type { Assertion, Command, Expect } from '../../graph.ts';
+import { faultOf } from '../pipeline.ts';
+import type { PerformContext } from '../schedule.ts';
+import type { RunContext } from './context.ts';
+import { countFiles } from './count-files.ts';
+import { exists } from './directory.ts';
+import { type Programs, programsOf } from './programs.ts';
+
+/** Data that was restored or read is not what the plan says it must be. Anything else is a fault of the machine. */
+export class AssertionFailed extends RunnerError {
+  override readonly name = 'AssertionFailed';
+}
+
+/** Checks all of them and throws one AssertionFailed that names each that does not hold. Returns what each one gave. */
+export async function assertAll(
+  assertions: readonly Assertion[],
+  run: RunContext,
+  context: PerformContext,
+): Promise<Record<string, string>> {
+  const programs = programsOf(run, context);
+  const values: Record<string, string> = {};
+  const failed: string[] = [];
+  for (const assertion of assertions) {
+    const found = await check(assertion, programs, context);
+    values[assertion.title] = found.value;
+    if (found.problem !== null) failed.push(`${assertion.title}: ${found.problem}`);
+  }
+  if (failed.length > 0) throw new AssertionFailed(failed.join('; '));
+  return values;
+}
+
+type Found = { value: string; problem: string | null };
+
+async function check(assertion: Assertion, programs: Programs, context: PerformContext): Promise<Found> {
+  switch (assertion.check) {
+    case 'exit': {
+      const { problem } = await outputOf(assertion.command, programs);
+      return { value: problem === null ? 'exit 0' : 'failed', problem };
+    }
+    case 'output': {
+      const { value, problem: broken } = await outputOf(assertion.command, programs);
+      if (broken !== null) return { value, problem: broken };
+      if (!assertion.reference) return { value, problem: compare(value, assertion.expect) };
+      const reference = (await programs.run(assertion.reference)).stdout.trim();
+      const problem = compare(value, assertion.expect) ?? differs(value, reference, assertion.tolerance ?? 0);
+      return { value, problem };
+    }
+    case 'count': {
+      const count = String(await countFiles(render(assertion.directory, context.lookup), assertion.pattern ?? '**'));
+      return { value: count, problem: compare(count, assertion.expect) };
+    }
+    case 'file':
+      return await checkFile(assertion, render(assertion.path, context.lookup));
+  }
+}
+
+/** A program that says no speaks of the data; one that could not be started or ran out of time says nothing of it. */
+async function outputOf(command: Command, programs: Programs): Promise<Found> {
+  const finished = await programs.attempt(command);
+  const fault = faultOf([finished]);
+  if (fault && finished.fault) throw fault;
+  return { value: finished.stdout.trim(), problem: fault && fault.message };
+}
+
+async function checkFile(assertion: Extract<Assertion, { check: 'file' }>, path: string): Promise<Found> {
+  const there = await exists(path);
+  if (there !== assertion.exists) return { value: String(there), problem: there ? 'it exists' : 'it does not exist' };
+  if (!there) return { value: 'absent', problem: null };
+  const size = String((await lstat(path)).size);
+  const wrongSize = assertion.size ? compare(size, assertion.size) : null;
+  if (wrongSize !== null) return { value: size, problem: `its size: ${wrongSize}` };
+  if (assertion.sha256 === undefined) return { value: size, problem: null };
+  const sha256 = await hashFile(path);
+  const same = sha256 === assertion.sha256.toLowerCase();
+  return { value: sha256, problem: same ? null : `its SHA-256 is ${sha256}, expected ${assertion.sha256}` };
+}
+
+/** SHA-256 (hex) of a file. */
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/** What is wrong with a value, or null. Several rows of output are one text with line breaks. */
+export function compare(value: string, expect: Expect): string | null {
+  const { equals, atLeast, atMost } = expect;
+  if (equals !== undefined && !equal(value, equals)) return `it is ${shown(value)}, expected ${equals}`;
+  if (atLeast === undefined && atMost === undefined) return null;
+  const number = numberIn(value);
+  if (number === null) return `it is ${shown(value)}, which is no number`;
+  if (atLeast !== undefined && number < atLeast) return `it is ${shown(value)}, expected at least ${atLeast}`;
+  if (atMost !== undefined && number > atMost) return `it is ${shown(value)}, expected at most ${atMost}`;
+  return null;
+}
+
+function equal(value: string, expected: string | number): boolean {
+  return value === String(expected) || (typeof expected === 'number' && numberIn(value) === expected);
+}
+
+/** `tolerance` is a fraction of the source's own value; without one, texts must be equal. */
+function differs(value: string, reference: string, tolerance: number): string | null {
+  if (value === reference) return null;
+  const [restored, live] = [numberIn(value), numberIn(reference)];
+  if (restored !== null && live !== null && Math.abs(restored - live) <= Math.abs(live) * tolerance) return null;
+  return `it is ${shown(value)}, the source has ${shown(reference)}`;
+}
+
+function numberIn(text: string): number | null {
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : null;
+}
+
+function shown(text: string): string {
+  const line = text.replaceAll('\n', ' ⏎ ');
+  return line === '' ? 'empty' : line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}

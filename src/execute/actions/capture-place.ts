@@ -1,0 +1,143 @@
+import type { Manifest } from '../../catalog/format.ts';
+import { compareIds, newId, parseId } from '../../catalog/identity.ts';
+import { judge } from '../../catalog/judge.ts';
+import { manifestKey } from '../../catalog/keys.ts';
+import { artifactKey } from '../../catalog/layout.ts';
+import { readManifest } from '../../catalog/manifest.ts';
+import { readShelf, type ShelfEntry } from '../../catalog/shelf.ts';
+import type { SinkPlan } from '../../graph.ts';
+import type { Destination } from '../../kind.ts';
+import { claim } from '../../retention/decide.ts';
+import type { Tier } from '../../retention/policy.ts';
+import type { PerformContext } from '../schedule.ts';
+import type { CaptureAction } from './capture.ts';
+import type { RunContext } from './context.ts';
+import { asError } from './errors.ts';
+import type { Measure } from './expectations.ts';
+
+/** Who a new backup is, where it goes, and what stood before it. */
+export type Place = {
+  id: string;
+  backup: string;
+  /** Claimed tiers, highest first. */
+  tiers: Tier[];
+  artifactKey: string;
+  manifestKey: string;
+  wanted: { name: string; destination: Destination }[];
+  /** Destinations that want it and cannot be used. */
+  lost: { name: string; error: Error }[];
+  previous: { id: string; sha256: string } | null;
+  sequence: number;
+  /** The last good ones, the newest first, 7 at most; read only where an expectation asks for them. */
+  before: Measure[];
+  expectedSize: number | undefined;
+};
+
+/** So many good backups say what is usual. */
+const usual = 7;
+
+type Reading = { sink: SinkPlan; destination: Destination; entries: ShelfEntry[] };
+type Known = { id: string; time: Date; good: boolean; at: { destination: Destination; entry: ShelfEntry }[] };
+
+/** Reads the shelves of all destinations by names, and fixes the identity and the tiers of the backup to come. */
+export async function identify(
+  action: CaptureAction,
+  now: Date,
+  run: RunContext,
+  context: PerformContext,
+): Promise<Place> {
+  const sinks = action.branches.flatMap((branch) => branch.sinks);
+  const { readings, lost } = await readAll(sinks, action.backup, run);
+  const known = merged(readings, action);
+  const newest = known.at(-1)?.id ?? null;
+  const id = newId(action.backup, now, newest);
+  const time = parseId(id)!.time;
+  if (time.getTime() > now.getTime() + 1000) {
+    const message = `the newest backup of "${action.backup}" (${newest}) is later than this machine's clock says: ${id} follows it`;
+    context.emit({ event: 'notice', level: 'warning', task: context.id, backup: action.backup, message });
+  }
+  const policies = sinks.flatMap(({ retention }) => (retention ? [retention] : []));
+  const goodTimes = known.filter(({ good }) => good).map((one) => one.time);
+  const isBackup = action.manifest.purpose === 'backup';
+  const tiers = isBackup ? claim(policies, action.timezone, goodTimes, time) : [];
+  const wants = (sink: SinkPlan) => !sink.tiers || sink.tiers.some((tier) => tiers.some((one) => one === tier));
+  const plan = run.plan.name;
+  const { extension, timezone } = action;
+  return {
+    id,
+    backup: action.backup,
+    tiers,
+    artifactKey: artifactKey(action.layout, { plan, id, extension, tier: tiers[0] ?? null, timezone }),
+    manifestKey: manifestKey(plan, id),
+    wanted: readings
+      .filter(({ sink }) => wants(sink))
+      .map(({ sink, destination }) => ({ name: sink.destination, destination })),
+    lost: lost.filter(({ sink }) => wants(sink)).map(({ sink, error }) => ({ name: sink.destination, error })),
+    ...(await lineage(known, run)),
+    before: await measures(action, known, run),
+    expectedSize: sizeOf(known.findLast(({ good }) => good)),
+  };
+}
+
+async function readAll(sinks: SinkPlan[], backup: string, run: RunContext) {
+  const readings: Reading[] = [];
+  const lost: { sink: SinkPlan; error: Error }[] = [];
+  for (const sink of sinks) {
+    try {
+      const destination = await run.places.open(sink.destination);
+      const { entries } = await readShelf(destination, run.plan.name, backup);
+      readings.push({ sink, destination, entries });
+    } catch (error) {
+      lost.push({ sink, error: asError(error) });
+    }
+  }
+  return { readings, lost };
+}
+
+/** What all destinations together know, the oldest first; good where any copy is. */
+function merged(readings: Reading[], action: CaptureAction): Known[] {
+  const known = new Map<string, Known>();
+  for (const { destination, entries } of readings) {
+    for (const entry of entries) {
+      const one = known.get(entry.id) ?? { id: entry.id, time: entry.time, good: false, at: [] };
+      one.good ||= judge(entry, action.manifest.required).state === 'good';
+      one.at.push({ destination, entry });
+      known.set(entry.id, one);
+    }
+  }
+  return [...known.values()].toSorted((left, right) => compareIds(left.id, right.id));
+}
+
+/** The manifest before this one: a store that lost or hid its tail is noticed by the hole. */
+async function lineage(known: Known[], run: RunContext): Promise<Pick<Place, 'previous' | 'sequence'>> {
+  for (const one of known.toReversed().slice(0, usual)) {
+    const found = await anyManifest(one, run);
+    if (found)
+      return { previous: { id: one.id, sha256: found.sha256 }, sequence: found.manifest.sequence + 1 };
+  }
+  return { previous: null, sequence: known.length + 1 };
+}
+
+async function measures(action: CaptureAction, known: Known[], run: RunContext): Promise<Measure[]> {
+  if (!action.expect.size && !action.expect.duration) return [];
+  const found: Measure[] = [];
+  for (const one of known.filter(({ good }) => good).toReversed()) {
+    if (found.length === usual) break;
+    const manifest = (await anyManifest(one, run))?.manifest;
+    if (manifest) found.push({ size: manifest.artifacts[0]?.size ?? 0, seconds: manifest.seconds });
+  }
+  return found;
+}
+
+/** The first copy that can be read; a damaged one is the business of `verify`. */
+async function anyManifest(one: Known, run: RunContext): Promise<{ manifest: Manifest; sha256: string } | null> {
+  for (const { destination } of one.at) {
+    const found = await readManifest(destination, manifestKey(run.plan.name, one.id)).catch(() => null);
+    if (found) return found;
+  }
+  return null;
+}
+
+function sizeOf(known: Known | undefined): number | undefined {
+  return known?.at.flatMap(({ entry }) => entry.artifacts.map(({ size }) => size)).at(0);
+}

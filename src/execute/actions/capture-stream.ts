@@ -1,0 +1,89 @@
+import { stat } from 'node:fs/promises';
+import { render } from '../../bind.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import type { Command, PlainSize } from '../../graph.ts';
+import { fanOut, type FanOutResult, type NamedSink } from '../fan-out.ts';
+import type { Ended } from '../launch.ts';
+import { faultOf, startPipeline } from '../pipeline.ts';
+import type { PerformContext } from '../schedule.ts';
+import type { CaptureAction } from './capture.ts';
+import type { RunContext } from './context.ts';
+import { progressOf } from './progress.ts';
+import { programsOf } from './programs.ts';
+
+/** What went through one capture's pipeline. Sizes in bytes; null where nothing can tell the plain size. */
+export type Streamed = FanOutResult & {
+  plainSize: number | null;
+  /** Argument vector and seconds of each transform, in order. */
+  stages: { argv: string[]; seconds: number }[];
+  warnings: string[];
+  /** What is missing from the data although every program ended well: a file that shrank. */
+  missing: string[];
+};
+
+/** Runs producer and transforms as one pipeline into all sinks; resolves only when every program ended well. */
+export async function streamInto(
+  action: CaptureAction,
+  sinks: NamedSink[],
+  expectedSize: number | undefined,
+  run: RunContext,
+  context: PerformContext,
+): Promise<Streamed> {
+  const programs = programsOf(run, context);
+  const transforms = action.branches[0]!.stages.map(({ command }) => command);
+  const commands: Command[] = [action.produce, ...(action.counter ? [action.counter] : []), ...transforms];
+  const launches = await programs.launches(commands);
+  const { guard } = run;
+  const pipeline = startPipeline(launches, { input: 'none', output: 'pipe', guard, signal: context.signal });
+  let fanned: FanOutResult | Error;
+  try {
+    const onBytes = progressOf(context, expectedSize);
+    fanned = await fanOut(pipeline.output!, sinks, { onBytes, signal: context.signal });
+  } catch (error) {
+    fanned = error as Error;
+    pipeline.kill(fanned);
+  }
+  const ended = await pipeline.ended;
+  programs.report(commands, ended);
+  context.signal.throwIfAborted();
+  const fault = faultOf(ended);
+  if (fault) throw fault;
+  if (fanned instanceof Error) throw fanned;
+  const plainSize = await plainSizeOf(action, ended, context, transforms.length === 0 ? fanned.size : null);
+  refuseNothing(action.backup, fanned.size, plainSize);
+  const stages = ended.slice(commands.length - transforms.length);
+  const notes = (verdict: Ended['verdict']) => ended.flatMap((end) => (end.verdict === verdict ? end.notes : []));
+  return {
+    ...fanned,
+    plainSize,
+    stages: stages.map(({ argv, seconds }) => ({ argv, seconds })),
+    warnings: notes('warning'),
+    missing: notes('partial'),
+  };
+}
+
+async function plainSizeOf(
+  { plain, counter }: CaptureAction,
+  ended: Ended[],
+  context: PerformContext,
+  bare: number | null,
+): Promise<number | null> {
+  const told = await toldSize(plain, ended[counter ? 1 : 0]!, context);
+  return told ?? bare;
+}
+
+async function toldSize(plain: PlainSize, teller: Ended, context: PerformContext): Promise<number | null> {
+  if ('file' in plain) return (await stat(render(plain.file, context.lookup))).size;
+  if ('unknown' in plain) return null;
+  const match = new RegExp(plain.stderr, 'm').exec(teller.stderr);
+  const size = Number(match?.[1]?.replaceAll(/[\s,]/g, ''));
+  if (!match || !Number.isSafeInteger(size))
+    throw new RunnerError('how much was read from the source could not be learnt from what its program printed');
+  return size;
+}
+
+/** A compressed nothing is a valid file of 20 bytes, so the plain size is what counts. */
+function refuseNothing(backup: string, size: number, plainSize: number | null): void {
+  if (size > 0 && plainSize !== 0) return;
+  throw new RunnerError(`the source of "${backup}" gave no data at all, although every program ended well`);
+}

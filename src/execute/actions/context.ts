@@ -1,0 +1,38 @@
+import type { Manifest } from '../../catalog/format.ts';
+import type { Graph } from '../../graph.ts';
+import type { Facts } from '../../kind.ts';
+import type { ResolvedPlan } from '../../plan/resolved.ts';
+import type { Guard } from '../guard.ts';
+import type { LaunchHost } from '../launch.ts';
+import type { SecretReader } from '../secrets.ts';
+import type { Places } from './places.ts';
+import type { CommandEntry } from './record.ts';
+
+/** An artifact that was proven whole before anything of it is used. Size in bytes, hash in hex. */
+export type Admitted = { manifest: Manifest | null; key: string; size: number; sha256: string };
+
+/** A destination that no other run writes to. `check` rejects when that is no longer so. */
+export type HeldLease = { check(): Promise<void>; release(): Promise<void> };
+
+/** What the actions of one run share. Nothing of it decides what is done: that is the graph's alone. */
+export type RunContext = {
+  run: string;
+  graph: Graph;
+  plan: ResolvedPlan;
+  host: LaunchHost;
+  guard: Guard;
+  secrets: SecretReader;
+  places: Places;
+  /** What was found on PATH before the graph was compiled; manifests record the versions. */
+  programs: Facts['programs'];
+  confirm: ((text: string) => Promise<boolean>) | null;
+  /** Seconds to wait for another run's lease. */
+  lockTimeout: number;
+  leases: Map<string, HeldLease>;
+  /** Backups of this run that look wrong, and why: they are committed and prune nothing. */
+  anomalies: Map<string, string>;
+  admitted: Map<string, Admitted>;
+  /** Targets that this run has put new data in place of; only these can be rolled back. */
+  swapped: Map<string, { moved: boolean }>;
+  commands: CommandEntry[];
+};

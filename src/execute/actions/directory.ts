@@ -1,0 +1,58 @@
+import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Action } from '../../graph.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import type { PerformContext, Performed } from '../schedule.ts';
+import type { RunContext } from './context.ts';
+import { codeOf, textOf } from './errors.ts';
+
+/** A private directory (0700) below TMPDIR, named after the run; the guard removes it if we cannot. */
+export async function makeDirectory(run: RunContext): Promise<Performed> {
+  const parent = run.host.environment['TMPDIR'] || tmpdir();
+  const path = await mkdtemp(join(parent, `runner-${run.run}-`)).catch((error: unknown) => {
+    throw new RunnerError(
+      `no temporary directory could be made in ${parent}: ${textOf(error)}; set TMPDIR to a directory that can be written`,
+      { cause: error },
+    );
+  });
+  run.guard.removeLater(path);
+  return { outputs: { path } };
+}
+
+/** Removes the directory that the scope of this name holds. */
+export async function removeDirectory(run: RunContext, context: PerformContext): Promise<Performed> {
+  await removeTree(run, context.lookup.out(`${context.id}.path`));
+  return {};
+}
+
+/** Claims a path that must be free: what comes to lie there is removed when the scope ends, or when we are killed. */
+export async function reserve(action: Extract<Action, { do: 'reserve' }>, run: RunContext): Promise<Performed> {
+  if (await exists(action.path))
+    throw new RunnerError(`${action.path} exists already; move it away or name another target`);
+  await mkdir(dirname(action.path), { recursive: true, mode: 0o700 });
+  run.guard.removeLater(action.path);
+  return {};
+}
+
+/** Removes a path and its companions; what is already gone is fine. */
+export async function discard(action: Extract<Action, { do: 'discard' }>, run: RunContext): Promise<Performed> {
+  for (const suffix of ['', ...action.companions]) await removeTree(run, action.path + suffix);
+  return {};
+}
+
+async function removeTree(run: RunContext, path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
+  run.guard.keep(path);
+}
+
+/** Whether anything, also a dangling link, has this name. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

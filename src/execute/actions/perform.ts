@@ -1,0 +1,63 @@
+import type { Action } from '../../graph.ts';
+import type { Perform, PerformContext, Performed } from '../schedule.ts';
+import { admit } from './admit.ts';
+import { assertAll } from './assertions.ts';
+import { capture } from './capture.ts';
+import type { RunContext } from './context.ts';
+import { discard, makeDirectory, removeDirectory, reserve } from './directory.ts';
+import { document } from './document.ts';
+import { lease, releaseLease } from './lease.ts';
+import { preflight } from './preflight.ts';
+import { prune } from './prune.ts';
+import { settleDestination } from './settle.ts';
+import { performStep } from './step.ts';
+import { swap, unswap } from './swap.ts';
+import { unpack } from './unpack.ts';
+import { verify } from './verify.ts';
+
+/** How the actions of a graph are done in this run. */
+export function performer(run: RunContext): Perform {
+  return (action, context) => perform(action, run, context);
+}
+
+async function perform(action: Action, run: RunContext, context: PerformContext): Promise<Performed> {
+  switch (action.do) {
+    case 'preflight':
+      return await preflight(action, run, context);
+    case 'settle':
+      return await settleDestination(action, run, context);
+    case 'step':
+      return await performStep(action.step, run, context);
+    case 'capture':
+      return await capture(action, run, context);
+    case 'verify':
+      return await verify(action, run, context);
+    case 'prune':
+      return await prune(action, run, context);
+    case 'document':
+      return await document(action, run);
+    case 'admit':
+      return await admit(action, run, context);
+    case 'unpack':
+      return await unpack(action, run, context);
+    case 'assert':
+      await assertAll(action.assert, run, context);
+      return {};
+    case 'reserve':
+      return await reserve(action, run);
+    case 'swap':
+      return await swap(action, run, context);
+    case 'unswap':
+      return await unswap(action, run);
+    case 'discard':
+      return await discard(action, run);
+    case 'directory':
+      return await makeDirectory(run);
+    case 'remove-directory':
+      return await removeDirectory(run, context);
+    case 'lease':
+      return await lease(action, run, context);
+    case 'release-lease':
+      return await releaseLease(action, run);
+  }
+}

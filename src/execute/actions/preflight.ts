@@ -1,0 +1,72 @@
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
+import type { Action, Requirement } from '../../graph.ts';
+import { formatSize } from '../../units.ts';
+import type { PerformContext, Performed } from '../schedule.ts';
+import type { RunContext } from './context.ts';
+import { shelfFormat } from './settle.ts';
+import { pathProblem, programProblem, secretProblem } from './requirements.ts';
+
+/**
+ * Everything that can be known to fail is found before anything starts, all at once. A destination that is down takes
+ * itself out of the run; the run goes on while any copy can be made, since one copy is better than none.
+ */
+export async function preflight(
+  action: Extract<Action, { do: 'preflight' }>,
+  run: RunContext,
+  context: PerformContext,
+): Promise<Performed> {
+  const problems = await Promise.all(action.requirements.map((requirement) => problemOf(requirement, run)));
+  const wrong = [...new Set(problems.filter((problem) => problem !== null))];
+  if (wrong.length > 0) {
+    throw new RunnerError(wrong.join('\n'), {
+      exitCode: ExitCode.usage,
+      diagnostics: wrong.map((message) => ({ rule: 'preflight', severity: 'error', message })),
+    });
+  }
+  const names = action.requirements.flatMap((one) => (one.need === 'destination' ? [one.destination] : []));
+  const lost = names.filter((name) => run.places.lost(name) !== null);
+  const sentences = lost.map((name) => `destination "${name}" cannot be used: ${run.places.lost(name)}`);
+  if (lost.length > 0 && !anyBackupCanGoOn(run)) throw new RunnerError(sentences.join('\n'));
+  for (const message of sentences) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
+  return lost.length > 0 ? { outcome: 'warned', message: sentences.join('; ') } : {};
+}
+
+async function problemOf(requirement: Requirement, run: RunContext): Promise<string | null> {
+  switch (requirement.need) {
+    case 'program':
+      return programProblem(requirement, run.host.environment);
+    case 'path':
+      return await pathProblem(requirement);
+    case 'secret':
+      return await secretProblem(requirement, run.secrets.read);
+    case 'destination':
+      return await destinationProblem(requirement, run);
+  }
+}
+
+/** Another plan's shelf is a mistake of this plan; anything else only takes the destination out of the run. */
+async function destinationProblem(
+  { destination: name, minimumFree }: Extract<Requirement, { need: 'destination' }>,
+  run: RunContext,
+): Promise<string | null> {
+  try {
+    const destination = await run.places.open(name);
+    const { readOnly } = await shelfFormat(run, destination, false);
+    if (readOnly !== null) throw new RunnerError(readOnly);
+    const free = minimumFree === undefined ? null : await destination.free();
+    if (minimumFree !== undefined && free !== null && free < minimumFree)
+      throw new RunnerError(`only ${formatSize(free)} are free, and the plan wants ${formatSize(minimumFree)}`);
+  } catch (error) {
+    if (error instanceof RunnerError && error.exitCode === ExitCode.usage) return error.message;
+    run.places.giveUp(name, error);
+  }
+  return null;
+}
+
+/** True as well where nothing is captured: then each task tells for itself that its destination is down. */
+function anyBackupCanGoOn(run: RunContext): boolean {
+  const captures = run.graph.tasks.flatMap(({ action }) => (action.do === 'capture' ? [action] : []));
+  if (captures.length === 0) return true;
+  const sinks = captures.flatMap(({ branches }) => branches.flatMap((branch) => branch.sinks));
+  return sinks.some(({ destination }) => run.places.lost(destination) === null);
+}

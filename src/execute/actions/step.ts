@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RunnerError } from '../../diagnostic.ts';
+import type { Step } from '../../graph.ts';
+import type { PerformContext, Performed } from '../schedule.ts';
+import type { RunContext } from './context.ts';
+import { textOf } from './errors.ts';
+import { programsOf } from './programs.ts';
+
+/** Milliseconds between two tries of a URL, and the longest that one try may take. */
+const pause = 500;
+const oneTry = 10_000;
+
+/** A step of a hook or of a recovery. */
+export async function performStep(step: Step, run: RunContext, context: PerformContext): Promise<Performed> {
+  if (step.step === 'http') return await answered(step.url, step.within, context.signal);
+  if (step.step === 'manual') return await confirmed(step.text, run);
+  const finished = await programsOf(run, context).run(step.command);
+  const warned = finished.verdict !== 'ok';
+  return warned ? { outcome: 'warned', message: finished.notes.join('; ') } : {};
+}
+
+/** Asks until the URL answers with 2xx. Redirects are followed. `within` in seconds. */
+async function answered(url: string, within: number, signal: AbortSignal): Promise<Performed> {
+  const end = performance.now() + within * 1000;
+  let last = 'it was not asked';
+  while (performance.now() < end) {
+    signal.throwIfAborted();
+    const limit = AbortSignal.timeout(Math.max(1, Math.min(oneTry, end - performance.now())));
+    try {
+      const response = await fetch(url, { signal: AbortSignal.any([signal, limit]) });
+      await response.body?.cancel();
+      if (response.ok) return { message: `answered ${response.status}` };
+      last = `it answered ${response.status}`;
+    } catch (error) {
+      last = textOf(error instanceof Error && error.cause ? error.cause : error);
+    }
+    await sleep(Math.max(1, Math.min(pause, end - performance.now())), undefined, { signal }).catch(() => undefined);
+  }
+  signal.throwIfAborted();
+  throw new RunnerError(`${url} did not answer with success within ${within} s: ${last}`);
+}
+
+async function confirmed(text: string, run: RunContext): Promise<Performed> {
+  if (!run.confirm) throw new RunnerError(`a person must confirm «${text}», and there is no terminal to ask at`);
+  if (!(await run.confirm(text))) throw new RunnerError(`not confirmed: «${text}»`);
+  return {};
+}

@@ -1,0 +1,58 @@
+import { render } from '../../bind.ts';
+import { timeOfStamp } from '../../catalog/identity.ts';
+import { readShelf } from '../../catalog/shelf.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import type { Action } from '../../graph.ts';
+import type { Destination } from '../../kind.ts';
+import { formatDuration } from '../../units.ts';
+import type { PerformContext, Performed } from '../schedule.ts';
+import type { RunContext } from './context.ts';
+import { asError } from './errors.ts';
+import { verifyByHash } from './verify-hash.ts';
+import { verifyByOpening } from './verify-open.ts';
+
+export type VerifyAction = Extract<Action, { do: 'verify' }>;
+
+/** The destinations of a check: `up` in the order of preference, `down` with why they cannot be asked. */
+export type Sites = { up: Destination[]; down: { name: string; error: Error }[] };
+
+/** Proves one backup at one level. What is found wrong is written down beside it, and so is what was proven. */
+export async function verify(action: VerifyAction, run: RunContext, context: PerformContext): Promise<Performed> {
+  const id = render(action.id, context.lookup);
+  if (id === '') return { message: 'nothing was backed up that could be verified' };
+  const sites = await sitesOf(action, run);
+  if (sites.up.length === 0)
+    throw new RunnerError(`${id} could not be verified: ${sites.down.map(({ error }) => error.message).join('; ')}`);
+  const notDue = await youngerPass(action, sites, run);
+  if (notDue !== null) return { message: notDue };
+  return action.level === 'checksum'
+    ? await verifyByHash(action, id, sites, run, context)
+    : await verifyByOpening(action, id, sites, run, context);
+}
+
+async function sitesOf({ destinations }: VerifyAction, run: RunContext): Promise<Sites> {
+  const sites: Sites = { up: [], down: [] };
+  for (const name of destinations) {
+    try {
+      sites.up.push(await run.places.open(name));
+    } catch (error) {
+      sites.down.push({ name, error: asError(error) });
+    }
+  }
+  return sites;
+}
+
+/** Why a check with `every` is not due yet, by the records of any backup of this name; null when it is. */
+async function youngerPass({ every, backup, level }: VerifyAction, sites: Sites, run: RunContext): Promise<string | null> {
+  if (every === undefined) return null;
+  const now = Date.now();
+  for (const destination of sites.up) {
+    const { entries } = await readShelf(destination, run.plan.name, backup);
+    for (const { id, records } of entries.toReversed()) {
+      const pass = records.findLast(({ finding, result }) => finding === level && result === 'pass');
+      const age = pass ? (now - timeOfStamp(pass.stamp)!.getTime()) / 1000 : every;
+      if (age < every) return `not due: ${level} of ${id} passed ${formatDuration(Math.max(0, age))} ago`;
+    }
+  }
+  return null;
+}

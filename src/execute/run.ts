@@ -1,0 +1,148 @@
+import { hostname } from 'node:os';
+import { newNonce, stampOf } from '../catalog/identity.ts';
+import { planKeys } from '../catalog/keys.ts';
+import { ExitCode } from '../diagnostic.ts';
+import type { Graph } from '../graph.ts';
+import type { Destination, Facts } from '../kind.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import type { Emit } from '../report/events.ts';
+import type { RunContext } from './actions/context.ts';
+import { textOf } from './actions/errors.ts';
+import { backupOutcomes, exitCodeOf } from './actions/outcome.ts';
+import { performer } from './actions/perform.ts';
+import { openPlaces } from './actions/places.ts';
+import { type BackupOutcome, type RunRecord, runRecord } from './actions/record.ts';
+import { runnerVersion } from './actions/version.ts';
+import { startGuard } from './guard.ts';
+import { type GraphResults, runGraph } from './schedule.ts';
+import { secretReader } from './secrets.ts';
+
+export type { BackupOutcome, RunRecord } from './actions/record.ts';
+
+export type RunOptions = {
+  /** The runner's own environment. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Aborting it undoes what is unfinished. A reason that names SIGTERM gives exit code 143, any other 130. */
+  signal: AbortSignal;
+  emit: Emit;
+  /** Asks a person; absent where there is no terminal. */
+  confirm?: (text: string) => Promise<boolean>;
+  /** Seconds to wait for another run's lease; default 0. */
+  lockTimeout?: number;
+  /** Tasks at a time; default 2. */
+  parallelism?: number;
+  /** Used as they are and left open; others are opened as the plan says. */
+  destinations?: Readonly<Record<string, Destination>>;
+  /** What was found on PATH before the graph was compiled: manifests record the versions. */
+  programs?: Facts['programs'];
+};
+
+export type RunOutcome = {
+  run: string;
+  exitCode: ExitCode;
+  backups: BackupOutcome[];
+  results: GraphResults['results'];
+  bindings: Record<string, string>;
+  record: RunRecord;
+};
+
+/** `20261121T020000Z-k3x9qd`: names one run, and every process and file of it. */
+export function newRunId(started: Date = new Date()): string {
+  return `${stampOf(started)}-${newNonce()}`;
+}
+
+/** Does what a graph says, to its end. Never rejects for what a task does: the exit code and the record tell. */
+export async function executeGraph(graph: Graph, plan: ResolvedPlan, options: RunOptions): Promise<RunOutcome> {
+  const started = new Date();
+  const run = newRunId(started);
+  const context = startRun(run, graph, plan, options);
+  const emit: Emit = (event) => {
+    const hasMessage = 'message' in event && event.message !== undefined;
+    options.emit(hasMessage ? { ...event, message: context.secrets.redact(event.message!) } : event);
+  };
+  try {
+    const tasks = graph.tasks.map(({ id, title }) => ({ id, title }));
+    emit({ event: 'run-started', run, plan: plan.name, command: graph.command, tasks });
+    const results = await runGraph(graph, performer(context), {
+      parallelism: options.parallelism ?? 2,
+      signal: options.signal,
+      emit,
+      bindings: { 'run.id': run },
+      redact: context.secrets.redact,
+    });
+    const backups = backupOutcomes(graph, results);
+    const exitCode = exitCodeOf(graph, results, backups, options.signal);
+    const { commands } = context;
+    const host = hostname();
+    const record = runRecord({
+      run,
+      graph,
+      host,
+      runner: runnerVersion,
+      started,
+      exitCode,
+      backups,
+      results,
+      commands,
+    });
+    if (exitCode !== ExitCode.usage && exitCode !== ExitCode.locked) await keepRecord(record, context, emit);
+    const seconds = (Date.now() - started.getTime()) / 1000;
+    emit({ event: 'run-finished', run, exitCode, outcome: outcomeWord(exitCode), seconds });
+    return { run, exitCode, backups, results: results.results, bindings: results.bindings, record };
+  } finally {
+    await context.places.close();
+    await context.guard.end();
+  }
+}
+
+function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOptions): RunContext {
+  const { environment, emit } = options;
+  const warn = (message: string) => emit({ event: 'notice', level: 'warning', message });
+  const secrets = secretReader(plan.secrets, { directory: plan.directory, environment, warn });
+  return {
+    run,
+    graph,
+    plan,
+    secrets,
+    host: { environment, readSecret: secrets.read, runId: run },
+    guard: startGuard(run),
+    places: openPlaces(plan, secrets.read, options.destinations ?? {}),
+    programs: options.programs ?? {},
+    confirm: options.confirm ?? null,
+    lockTimeout: options.lockTimeout ?? 0,
+    leases: new Map(),
+    anomalies: new Map(),
+    admitted: new Map(),
+    swapped: new Map(),
+    commands: [],
+  };
+}
+
+/** The record is a help, not a proof: where it cannot be kept, the run is as good without it. */
+async function keepRecord(record: RunRecord, context: RunContext, emit: Emit): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`);
+  for (const destination of await context.places.reachable()) {
+    await destination.write(planKeys.run(context.plan.name, record.run), bytes).catch((error: unknown) => {
+      const message = `the record of this run could not be kept at "${destination.name}": ${textOf(error)}`;
+      emit({ event: 'notice', level: 'warning', message });
+    });
+  }
+}
+
+function outcomeWord(exitCode: ExitCode): string {
+  switch (exitCode) {
+    case ExitCode.success:
+      return 'success';
+    case ExitCode.partial:
+      return 'partial';
+    case ExitCode.usage:
+      return 'not started';
+    case ExitCode.locked:
+      return 'locked';
+    case ExitCode.interrupted:
+    case ExitCode.terminated:
+      return 'interrupted';
+    default:
+      return 'failure';
+  }
+}

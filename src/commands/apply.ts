@@ -25,7 +25,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
       { exitCode: 4 },
     );
   }
-  const outcome = await runGraph(graph, plan, invocation, host);
+  const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
 }

@@ -1,20 +1,22 @@
 /** What `doctor` looks at where the backups lie: reach, room, lock, clock, and whether the newest one opens. */
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { newNonce } from '../catalog/identity.ts';
 import { openingChain } from '../compile/chain.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { prepareLaunch } from '../execute/launch.ts';
 import { faultOf, startPipeline } from '../execute/pipeline.ts';
 import type { RunFacts } from '../facts.ts';
+import type { Stage } from '../graph.ts';
 import type { Destination } from '../kind.ts';
-import type { ResolvedPlan } from '../plan/resolved.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination } from '../registry.ts';
 import { age, count } from '../report/human.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import type { Host } from './command.ts';
 import { type Examined, examine } from './examination.ts';
 import { type ReadCopy, readCopies } from './find.ts';
-import { withBench } from './inside.ts';
+import { type Bench, proveCopy, withBench } from './inside.ts';
 import { leaseText } from './lease-text.ts';
 import { rowsOf } from './rows.ts';
 import type { Shelves } from './shelves.ts';
@@ -78,7 +80,7 @@ export async function examineNewest(
       if (!newest) return { health: 'warning', message: 'none was ever committed' };
       const copies = await readCopies(newest, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
       if (!copies[0]) throw new RunnerError(`no manifest of ${newest.id} can be read`);
-      await openFirstBytes(plan, backup.name, facts, copies[0], shelves, host);
+      await openFirstBytes(plan, backup, facts, copies[0], shelves, host);
       return {
         health: newest.state === 'good' ? 'ok' : 'warning',
         message: summary(newest.id, newest.state, newest.time),
@@ -95,15 +97,16 @@ function summary(id: string, state: string, time: Date): string {
 
 async function openFirstBytes(
   plan: ResolvedPlan,
-  name: string,
+  backup: ResolvedBackup,
   facts: RunFacts,
-  { manifest, place }: ReadCopy,
+  copy: ReadCopy,
   { readSecret }: Shelves,
   host: Host,
 ): Promise<void> {
+  const { manifest, place } = copy;
   const artifact = manifest.artifacts[0];
   if (!artifact) throw new RunnerError(`${manifest.id} names no artifact`);
-  const backup = plan.backups.find((one) => one.name === name) ?? null;
+  await proveCopy({ plan, backup, copy, readSecret });
   const { stages } = openingChain(plan, backup, artifact.stages, facts);
   const source = await place.destination.get(artifact.key);
   if (stages.length === 0) {
@@ -111,20 +114,23 @@ async function openFirstBytes(
     source.destroy();
     return;
   }
-  await withBench({ host, readSecret }, stages, async ({ guard, lookup, launchHost, signal }) => {
-    const launches = await Promise.all(stages.map(({ command }) => prepareLaunch(command, lookup, launchHost)));
-    const pipeline = startPipeline(launches, { input: 'pipe', output: 'pipe', guard, signal });
-    pipeline.input!.on('error', () => source.destroy());
-    source.on('error', (error) => pipeline.kill(error));
-    source.pipe(pipeline.input!);
-    let seen = 0;
-    for await (const chunk of pipeline.output!) {
-      seen += (chunk as Buffer).length;
-      if (seen > 0) break;
-    }
-    if (seen > 0) pipeline.kill(new RunnerError('enough was seen'));
-    source.destroy();
-    const ended = await pipeline.ended;
-    if (seen === 0) throw faultOf(ended) ?? new RunnerError(`${manifest.id} opens to nothing`);
-  });
+  await withBench({ host, readSecret }, stages, (bench) => firstBytes(stages, source, bench, manifest.id));
+}
+
+async function firstBytes(stages: Stage[], source: Readable, bench: Bench, id: string): Promise<void> {
+  const { guard, lookup, launchHost, signal } = bench;
+  const launches = await Promise.all(stages.map(({ command }) => prepareLaunch(command, lookup, launchHost)));
+  const pipeline = startPipeline(launches, { input: 'pipe', output: 'pipe', guard, signal });
+  pipeline.input!.on('error', () => source.destroy());
+  source.on('error', (error) => pipeline.kill(error));
+  source.pipe(pipeline.input!);
+  let seen = false;
+  for await (const chunk of pipeline.output!) {
+    seen = (chunk as Buffer).length > 0;
+    if (seen) break;
+  }
+  if (seen) pipeline.kill(new RunnerError('enough was seen'));
+  source.destroy();
+  const ended = await pipeline.ended;
+  if (!seen) throw faultOf(ended) ?? new RunnerError(`${id} opens to nothing`);
 }

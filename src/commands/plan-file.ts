@@ -14,10 +14,15 @@ export function planFile(invocation: Invocation, host: Host): string {
   throw new RunnerError('no plan: name its file, set RUNNER_PLAN, or start where a runner.yaml lies', { exitCode: 4 });
 }
 
-/** Reads, validates and resolves the plan; its warnings are told. Throws RunnerError (exit 4) with all its problems. */
+/** Reads, validates and resolves the plan. Throws RunnerError (exit 4) with all its problems. */
 export async function openPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
+  return (await readPlan(planFile(invocation, host), { environment: host.environment })).resolved;
+}
+
+/** Like `openPlan`; warnings and advice are told: for the commands with which a plan is reviewed. */
+export async function reviewPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
   const { resolved, warnings } = await readPlan(planFile(invocation, host), { environment: host.environment });
-  if (!invocation.options.quiet) host.terminal.say(printDiagnostics(warnings, { color: host.terminal.color }));
+  host.terminal.say(printDiagnostics(warnings, { color: host.terminal.color }));
   return resolved;
 }
 

@@ -4,11 +4,11 @@ import { ExitCode } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import { renderText } from '../preview/text.ts';
 import type { Host, Invocation } from './command.ts';
-import { namedBackups, openPlan } from './plan-file.ts';
+import { namedBackups, reviewPlan } from './plan-file.ts';
 
 /** `runner plan`: the graph that `apply` would run, and its digest. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const plan = await openPlan(invocation, host);
+  const plan = await reviewPlan(invocation, host);
   const only = namedBackups(plan, invocation.words);
   const graph = compileApply(plan, await readFacts(plan, { environment: host.environment }), { only });
   const text = invocation.options.json

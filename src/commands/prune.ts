@@ -16,7 +16,8 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const { dryRun, json, quiet } = invocation.options;
   const plan = await openPlan(invocation, host);
   const only = namedBackups(plan, invocation.words);
-  const graph = compilePrune(plan, await readFacts(plan, { environment: host.environment }), { only });
+  const facts = await readFacts(plan, { environment: host.environment });
+  const graph = compilePrune(plan, facts, { only });
   if (dryRun) {
     host.terminal.data(json ? asJson(graph) : renderText(graph));
     return ExitCode.success;
@@ -24,7 +25,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (!json && !quiet) host.terminal.say(renderText(graph));
   const doomed = new Set(graph.shelf.flatMap((view) => view.delete.map(({ id }) => id)));
   if (doomed.size > 0) await consent(`delete ${count(doomed.size, 'backup')}`, invocation, host);
-  const outcome = await runGraph(graph, plan, invocation, host);
+  const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
 }

@@ -35,18 +35,15 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     aside,
     safety,
   };
-  const graph = compileRestore(
-    plan,
-    await readFacts(plan, { environment: host.environment, destinations: [] }),
-    choice,
-  );
+  const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
+  const graph = compileRestore(plan, facts, choice);
   if (options.planOnly) {
     const json = `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`;
     host.terminal.data(options.json ? json : renderText(graph));
     return ExitCode.success;
   }
   if (replaces && !target.empty) await consent(question(choice, target, backup), invocation, host);
-  const outcome = await runGraph(graph, plan, invocation, host);
+  const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
 }

@@ -1,6 +1,7 @@
 import { ExitCode } from '../diagnostic.ts';
 import { executeGraph, type RunOutcome } from '../execute/run.ts';
 import type { Graph } from '../graph.ts';
+import type { Facts } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { openReport } from '../report/reporter.ts';
 import type { Host, Invocation } from './command.ts';
@@ -10,6 +11,7 @@ import { ask } from './consent.ts';
 export async function runGraph(
   graph: Graph,
   plan: ResolvedPlan,
+  { programs }: Facts,
   invocation: Invocation,
   host: Host,
 ): Promise<RunOutcome> {
@@ -21,6 +23,7 @@ export async function runGraph(
       environment: host.environment,
       signal: host.signal,
       emit: report.emit,
+      programs,
       confirm: (text) => ask(text, invocation, host),
       ...(lockTimeout === undefined ? {} : { lockTimeout }),
     });

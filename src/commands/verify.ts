@@ -27,7 +27,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (choices.length === 0) throw new RunnerError('there is nothing to verify');
   const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
   const graph = compileVerify(plan, facts, { choices, ...(level === undefined ? {} : { level }) });
-  const outcome = await runGraph(graph, plan, invocation, host);
+  const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode === ExitCode.success && complaints.length > 0 ? ExitCode.partial : outcome.exitCode;
 }

@@ -7,8 +7,9 @@
  * Guaranteed, and held by generated tests, while marks (good, tags, pins, held) stay as they are:
  * - A view that lacks any backups at all, the newest or others, deletes nothing that the full view keeps. What is first
  *   in a period stays first in a part of the shelf; fewer periods are newer; reaches end earlier (calendar.ts).
- * - Pruning at any moments, each with any such view, and then once with the full view never leaves less than pruning once
- *   does. It leaves the same shelf for counts, and for reaches of which none is outlived within one of its own periods.
+ * - Pruning at any moments, each with any such view, and then once with the full view, never leaves less than pruning once
+ *   does. It leaves the same shelf for counts; with full views also for reaches that are longer than their period and that
+ *   no shorter rule outlives within one period (`within: 7d, daily: 30d, weekly: 1y, monthly: 7y` is such a policy).
  *   Otherwise it may leave more: with `daily: 30d, weekly: 5w` Monday's backup leaves on its 35th day while Sunday's is
  *   still a daily one; Sunday's is then the first of its week that is still there, and stays for 5 weeks of its own.
  *   Pruned once later, both are gone.
@@ -16,7 +17,6 @@
  * A view that misses the positive mark of a good backup keeps all others that the full view keeps; that one itself it
  * protects as not good only: until a newer good one exists and the grace has passed.
  */
-
 import { zoneClock } from './calendar.ts';
 import { periodOf, tiersByRank, type WeekStarts } from './periods.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';

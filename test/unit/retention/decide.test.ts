@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { claim, decide, type Item } from '../../../src/retention/decide.ts';
+import { decide, type Item } from '../../../src/retention/decide.ts';
 import type { RetentionPolicy, TierRule } from '../../../src/retention/policy.ts';
 import { parseDuration } from '../../../src/units.ts';
 
@@ -63,6 +63,16 @@ describe('who represents a period', () => {
       shelf[0]!.id,
       shelf[2]!.id,
       shelf[3]!.id,
+    ]);
+  });
+
+  test('the newest day is that of the calendar, also where the clock goes back over midnight', () => {
+    // St. John's at 00:01 on 7 November: 00:00:30 is shown before 23:30 of the sixth.
+    const shelf = items('2010-11-07T02:30:30Z', '2010-11-07T03:00:00Z', '2010-11-07T03:10:00Z');
+    const decision = decide(policy({ tiers: { daily: count(1) } }), 'America/St_Johns', shelf);
+    expect(decision.keep).toEqual([
+      { id: shelf[0]!.id, reasons: ['daily 2010-11-07'] },
+      { id: shelf[2]!.id, reasons: ['floor'] },
     ]);
   });
 
@@ -216,41 +226,5 @@ test('nothing stays nothing', () => {
     keep: [],
     delete: [],
     tiers: new Map(),
-  });
-});
-
-describe('what a new backup will represent', () => {
-  const all = policy({ tiers: { daily: count(7), weekly: count(4), monthly: count(12), yearly: count(3) } });
-  const at = (text: string) => new Date(text);
-
-  test('the first run of a plan represents every period, by all retentions together', () => {
-    const quarters = policy({ tiers: { hourly: count(1), quarterly: reach('3y') } });
-    expect(claim([all, quarters], 'UTC', [], at('2026-11-20T02:00:00Z'))).toEqual([
-      'yearly',
-      'quarterly',
-      'monthly',
-      'weekly',
-      'daily',
-      'hourly',
-    ]);
-    expect(claim([policy({ last: 3 })], 'UTC', [], at('2026-11-20T02:00:00Z'))).toEqual([]);
-  });
-
-  test('only periods that have no good one yet', () => {
-    const taken = [at('2026-11-19T02:00:00Z')];
-    expect(claim([all], 'UTC', taken, at('2026-11-20T02:00:00Z'))).toEqual(['daily']);
-    expect(claim([all], 'UTC', taken, at('2026-11-19T03:00:00Z'))).toEqual([]);
-    expect(claim([all], 'UTC', taken, at('2026-12-01T02:00:00Z'))).toEqual(['monthly', 'weekly', 'daily']);
-    expect(claim([all], 'UTC', taken, at('2027-01-01T02:00:00Z'))).toEqual(['yearly', 'monthly', 'weekly', 'daily']);
-  });
-
-  test('in the zone, and with the week of each retention', () => {
-    const taken = [at('2026-11-20T12:00:00Z')];
-    expect(claim([all], 'UTC', taken, at('2026-11-20T23:30:00Z'))).toEqual([]);
-    expect(claim([all], 'Europe/Berlin', taken, at('2026-11-20T23:30:00Z'))).toEqual(['daily']);
-    const weeks = (weekStarts: 'monday' | 'sunday') => policy({ weekStarts, tiers: { weekly: count(1) } });
-    const sunday = at('2026-11-22T12:00:00Z');
-    expect(claim([weeks('monday')], 'UTC', taken, sunday)).toEqual([]);
-    expect(claim([weeks('monday'), weeks('sunday')], 'UTC', taken, sunday)).toEqual(['weekly']);
   });
 });

@@ -103,6 +103,22 @@ describe('pruning often and pruning once', { timeout: 3_600_000 }, () => {
     }
   });
 
+  test('leaves the same shelf for the policy of the handbook', () => {
+    const reach = (text: string) => ({ reach: parseDuration(text)! });
+    const tiers = { daily: reach('30d'), weekly: reach('1y'), monthly: reach('7y') };
+    const policy: RetentionPolicy = { within: parseDuration('7d')!, tiers, tags: [], floor: 1, weekStarts: 'monday' };
+    expect(isNested(policy)).toBe(true);
+    for (const seed of seeds) {
+      const subject = history(random(seed), policy);
+      const often = pruneOften(
+        subject,
+        () => true,
+        (shelf) => shelf,
+      );
+      expect(often, `seed ${seed}`).toEqual(keptIds(subject, subject.items));
+    }
+  });
+
   test('leaves the same shelf for counts, by partial views too', () => {
     for (const seed of seeds) {
       const pick = random(seed);

@@ -23,20 +23,30 @@ export function stampOf(time: Date): string {
   return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
 
-/** The time of a stamp, or null when it names none (month 13, 31 February). */
+/** The time of a stamp, or null when it names none (month 13, 31 February). Called for every name of a listing. */
 export function timeOfStamp(stamp: string): Date | null {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp);
-  if (!match) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  if (stamp.length !== 16 || stamp[8] !== 'T' || stamp[15] !== 'Z') return null;
+  const year = digits(stamp, 0, 4);
+  const month = digits(stamp, 4, 6);
+  const day = digits(stamp, 6, 8);
+  const hour = digits(stamp, 9, 11);
+  const minute = digits(stamp, 11, 13);
+  const second = digits(stamp, 13, 15);
+  // A digit that is none gives NaN, and no comparison with it holds.
+  if (!(year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 31)) return null;
+  if (!(hour <= 23 && minute <= 59 && second <= 59)) return null;
   const time = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  return stampOf(time) === stamp ? time : null;
+  return time.getUTCDate() === day ? time : null;
+}
+
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Six characters that make two attempts of the same second different. */

@@ -38,10 +38,10 @@ export type Known = {
  */
 export function judge(entry: ShelfEntry, required: readonly Level[], known: Known | null = null): Judgement {
   const marks = readMarks(entry.records);
-  const passed = [...marks.passed, ...passedElsewhere(marks, known)];
+  const passed = known?.passed ? [...marks.passed, ...passedElsewhere(marks, known)] : marks.passed;
   const proven = holds(passed, required) || (known !== null && holds(passed, known.required));
   const { pin } = marks;
-  const common = { pinned: pin !== null, pin, passed: [...new Set(passed)], consult: false };
+  const common = { pinned: pin !== null, pin, passed, consult: false };
   if (marks.failed) return { ...common, state: 'failed' };
   if (marks.anomalous) return { ...common, state: 'anomalous' };
   const missing = known?.missing ?? [];
@@ -61,7 +61,7 @@ function readMarks(records: readonly ShelfRecord[]): Marks {
   for (const { finding, result, stamp, key } of records) {
     if (finding === 'anomaly') marks.anomalous ||= stamp >= accepted;
     else if (result === 'fail') marks.failed ||= stamp >= accepted;
-    else if (result === 'pass' && isLevel(finding)) marks.passed.push(finding);
+    else if (result === 'pass' && isLevel(finding) && !marks.passed.includes(finding)) marks.passed.push(finding);
     else if (finding === 'pin' && stamp >= unpinned) marks.pin = key;
     else if (finding === 'unpin') {
       unpinned = stamp;

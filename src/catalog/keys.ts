@@ -66,41 +66,47 @@ export function keyProblem(key: string): string | null {
 
 /** What a key of the catalogue says by its name alone. */
 export type ParsedKey =
-  | { kind: 'manifest' | 'signature' | 'artifact' | 'opaque'; backup: string; id: string }
-  | { kind: 'record'; backup: string; id: string; finding: Finding; result: FindingResult; stamp: string }
+  | (ParsedFile & { backup: string; id: string })
   | { kind: 'runner' | 'recovery' | 'log' | 'foreign' };
 
 const findings = new Set('checksum content restore drill anomaly accept pin unpin copy rekey'.split(' '));
-const recordName = /^([a-z]+)-(pass|fail|set)-(\d{8}T\d{6}Z)-[a-z0-9]{1,16}\.json$/;
-const newerRecord = /^[a-z]+-[a-z]+-\d{8}T\d{6}Z-[a-z0-9]+\.json$/;
-const newerManifest = /^manifest[-@.]v?\d+\.json(\.sig)?$/;
+const recordName = /^\.([a-z]+)-(pass|fail|set)-(\d{8}T\d{6}Z)-[a-z0-9]{1,16}\.json$/;
+const newerRecord = /^\.[a-z]+-[a-z]+-\d{8}T\d{6}Z-[a-z0-9]+\.json$/;
+const newerManifest = /^\.manifest[-@.]v?\d+\.json(\.sig)?$/;
 
 /** Tells what a key below `<plan>/` is. A file that does not lie where its id says is `foreign`: it is never counted. */
 export function parseKey(plan: string, key: string): ParsedKey {
-  const [root, backup, year, month, name, ...deeper] = key.split('/');
-  if (root !== plan || backup === undefined) return { kind: 'foreign' };
-  if (backup === '.runner') return { kind: 'runner' };
-  if (year === undefined) return { kind: backup.startsWith('RECOVERY.md') ? 'recovery' : 'foreign' };
-  if (year === 'log') return { kind: 'log' };
-  if (name === undefined || deeper.length > 0) return { kind: 'foreign' };
+  const name = key.slice(key.lastIndexOf('/') + 1);
   const dot = name.indexOf('.');
   const id = dot < 0 ? name : name.slice(0, dot);
+  const backup = parseId(id)?.backup;
   // Everything of one backup starts with its id, which says where it must lie.
-  const stampAt = backup.length + 1;
-  if (!id.startsWith(`${backup}-`) || id.slice(stampAt, stampAt + 4) !== year) return { kind: 'foreign' };
-  if (id.slice(stampAt + 4, stampAt + 6) !== month || parseId(id)?.backup !== backup) return { kind: 'foreign' };
-  return parseRest(backup, id, dot < 0 ? '' : name.slice(dot + 1));
+  if (backup === undefined || key !== `${directoryOf(plan, id)}/${name}`) return { kind: parsePlace(plan, key) };
+  return { backup, id, ...parseFile(name.slice(id.length)) };
 }
 
-function parseRest(backup: string, id: string, rest: string): ParsedKey {
-  if (rest === 'manifest.json') return { kind: 'manifest', backup, id };
-  if (rest === 'manifest.json.sig') return { kind: 'signature', backup, id };
+/** What is no file of a backup in its place. */
+function parsePlace(plan: string, key: string): 'runner' | 'recovery' | 'log' | 'foreign' {
+  const [root, folder, next] = key.split('/');
+  if (root !== plan || folder === undefined) return 'foreign';
+  if (folder === '.runner') return 'runner';
+  if (next === undefined) return folder.startsWith('RECOVERY.md') ? 'recovery' : 'foreign';
+  return next === 'log' ? 'log' : 'foreign';
+}
+
+export type ParsedFile =
+  | { kind: 'manifest' | 'signature' | 'artifact' | 'opaque' }
+  | { kind: 'record'; finding: Finding; result: FindingResult; stamp: string };
+
+/** What a file of a backup is, by what follows the id in its name. */
+export function parseFile(rest: string): ParsedFile {
+  if (rest === '.manifest.json') return { kind: 'manifest' };
+  if (rest === '.manifest.json.sig') return { kind: 'signature' };
+  if (!rest.endsWith('.json') && !rest.startsWith('.manifest')) return { kind: 'artifact' };
   const record = recordName.exec(rest);
   if (record && findings.has(record[1]!) && timeOfStamp(record[3]!)) {
-    const [, finding, result, stamp] = record as unknown as [string, Finding, FindingResult, string];
-    return { kind: 'record', backup, id, finding, result, stamp };
+    return { kind: 'record', finding: record[1] as Finding, result: record[2] as FindingResult, stamp: record[3]! };
   }
   // Names that this version never writes but whose shape is ours: made by a newer runner.
-  if (newerRecord.test(rest) || newerManifest.test(rest)) return { kind: 'opaque', backup, id };
-  return { kind: 'artifact', backup, id };
+  return { kind: newerRecord.test(rest) || newerManifest.test(rest) ? 'opaque' : 'artifact' };
 }

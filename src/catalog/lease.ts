@@ -77,6 +77,8 @@ async function take(destination: Destination, plan: string, run: string, epoch: 
     if (error instanceof KeyExists) return null;
     throw error;
   }
+  // With a stale view an epoch that was already overtaken can be written again: it is not the highest then.
+  if ((await currentLease(destination, plan))?.epoch !== epoch) return null;
   // Older epochs mean nothing any more; the highest one always stays.
   for await (const batch of destination.list(planKeys.leases(plan))) {
     for (const { key } of batch) if ((epochOf(plan, key) ?? epoch) < epoch) await destination.remove(key);

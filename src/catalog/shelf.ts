@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Destination } from '../kind.ts';
 import type { Finding, FindingResult } from './format.ts';
-import { compareIds, parseId } from './identity.ts';
+import { parseId } from './identity.ts';
 import { openJournals } from './journal.ts';
-import { parseKey, planKeys } from './keys.ts';
+import { directoryOf, parseFile, parseKey, planKeys } from './keys.ts';
 import { openTombstones } from './tombstone.ts';
 
 export type ShelfRecord = { finding: Finding; result: FindingResult; stamp: string; key: string };
@@ -46,7 +46,7 @@ export type Shelf = {
   digest: string;
 };
 
-type Draft = ShelfEntry & { committed: boolean };
+type Draft = ShelfEntry & { committed: boolean; newer: boolean; stem: string };
 
 /** Reads the shelf of one backup, or of all. Throws unless the listing was read to its end. */
 export async function readShelf(destination: Destination, plan: string, backup: string | null): Promise<Shelf> {
@@ -57,12 +57,30 @@ export async function readShelf(destination: Destination, plan: string, backup: 
       for (const { key, size } of batch) shelf.take(key, size);
     }
   }
+  const drafts = sorted(shelf.drafts());
   const { open, problems } = await openTombstones(destination, plan, shelf.tombstones);
   const pruned = new Set(open.flatMap(({ tombstone }) => tombstone.deleted.map(({ id }) => id)));
-  const stray = shelf.drafts().some((draft) => !draft.committed && draft.artifacts.length > 0);
-  const journals = stray ? await openJournals(destination, plan) : { open: [], problems: [] };
+  const stray = drafts.filter(({ committed, id }) => !committed && !pruned.has(id));
+  // An artifact whose commit record has a name that is not known here belongs to a newer runner's backup.
+  const keysOf = (some: Draft[]) => some.flatMap(({ artifacts }) => artifacts.map(({ key }) => key));
+  const loose = keysOf(stray.filter(({ newer }) => !newer));
+  const opaque = [...shelf.opaque, ...keysOf(stray.filter(({ newer }) => newer))].sort();
+  const journals = loose.length > 0 ? await openJournals(destination, plan) : { open: [], problems: [] };
   const journalled = new Set(journals.open.flatMap(({ journal }) => journal.artifacts.map(({ key }) => key)));
-  return shelf.finish(destination.name, pruned, journalled, [...problems, ...journals.problems]);
+  const names = { byBackup: namesOf(drafts), tombstones: shelf.tombstones.sort() };
+  return {
+    destination: destination.name,
+    plan,
+    entries: entriesOf(drafts, pruned),
+    orphans: loose.filter((key) => !journalled.has(key)),
+    pending: loose.filter((key) => journalled.has(key)),
+    opaque,
+    problems: [...problems, ...journals.problems],
+    pruned,
+    newest: new Map(drafts.map(({ backup, id }) => [backup, id])),
+    names,
+    digest: digestOf(names),
+  };
 }
 
 /** The same shelf as `readShelf` of this one backup would have given. */
@@ -81,97 +99,88 @@ export function shelfOf(shelf: Shelf, backup: string): Shelf {
   };
 }
 
+/** Takes names in any order, four or five for each backup. */
 function startShelf(plan: string) {
   const known = new Map<string, Draft>();
   const opaque: string[] = [];
   const tombstones: string[] = [];
-  const byBackup = new Map<string, string[]>();
-  const draftOf = (id: string, backup: string): Draft => {
-    const draft = known.get(id);
-    if (draft) return draft;
-    const time = parseId(id)!.time;
-    const fresh = {
-      id,
-      backup,
-      time,
+  const take = (key: string, size: number): void => {
+    const start = key.lastIndexOf('/') + 1;
+    const dot = key.indexOf('.', start);
+    const draft = known.get(dot < 0 ? key.slice(start) : key.slice(start, dot)) ?? begin(key);
+    // Only the first name of a backup is checked part by part; the others must begin as that one did.
+    if (!draft || !key.startsWith(draft.stem) || draft.stem.length !== (dot < 0 ? key.length : dot)) return;
+    const file = parseFile(key.slice(draft.stem.length));
+    if (file.kind === 'artifact') draft.artifacts.push({ key, size });
+    else if (file.kind === 'signature') draft.signed = true;
+    else if (file.kind === 'opaque') {
+      draft.newer = true;
+      opaque.push(key);
+    } else if (file.kind === 'manifest')
+      Object.assign(draft, { manifestKey: key, manifestSize: size, committed: true });
+    else draft.records.push({ finding: file.finding, result: file.result, stamp: file.stamp, key });
+  };
+  const begin = (key: string): Draft | null => {
+    const parsed = parseKey(plan, key);
+    if (parsed.kind === 'runner' && key.startsWith(planKeys.tombstones(plan))) tombstones.push(key);
+    if (!('id' in parsed)) return null;
+    const { id, backup } = parsed;
+    const stem = `${directoryOf(plan, id)}/${id}`;
+    const { time } = parseId(id)!;
+    const mutable = {
       manifestKey: '',
       manifestSize: 0,
       signed: false,
       artifacts: [],
       records: [],
       committed: false,
+      newer: false,
     };
-    known.set(id, fresh);
-    return fresh;
+    const draft: Draft = { id, backup, time, stem, ...mutable };
+    known.set(id, draft);
+    return draft;
   };
-  const name = (backup: string, key: string) => {
-    const names = byBackup.get(backup);
-    if (names) names.push(key);
-    else byBackup.set(backup, [key]);
-  };
-  const take = (key: string, size: number): void => {
-    const parsed = parseKey(plan, key);
-    if (parsed.kind === 'runner' && key.startsWith(planKeys.tombstones(plan))) tombstones.push(key);
-    if (!('id' in parsed)) return;
-    const { id, backup } = parsed;
-    const draft = draftOf(id, backup);
-    if (parsed.kind === 'artifact') draft.artifacts.push({ key, size });
-    else if (parsed.kind === 'signature') draft.signed = true;
-    else if (parsed.kind === 'opaque') opaque.push(key);
-    else {
-      name(backup, key);
-      if (parsed.kind === 'manifest') Object.assign(draft, { manifestKey: key, manifestSize: size, committed: true });
-      else draft.records.push({ finding: parsed.finding, result: parsed.result, stamp: parsed.stamp, key });
-    }
-  };
-  const finish = (
-    destination: string,
-    pruned: Set<string>,
-    journalled: ReadonlySet<string>,
-    problems: string[],
-  ): Shelf => {
-    const drafts = [...known.values()];
-    const stray = drafts.filter(({ committed, id }) => !committed && !pruned.has(id));
-    const loose = stray.flatMap(({ artifacts }) => artifacts.map(({ key }) => key)).sort();
-    const names = { byBackup, tombstones };
-    return {
-      destination,
-      plan,
-      entries: entriesOf(drafts, pruned),
-      orphans: loose.filter((key) => !journalled.has(key)),
-      pending: loose.filter((key) => journalled.has(key)),
-      opaque: opaque.sort(),
-      problems,
-      pruned,
-      newest: newestOf(drafts),
-      names,
-      digest: digestOf(names),
-    };
-  };
-  return { take, finish, tombstones, drafts: () => [...known.values()] };
+  return { take, opaque, tombstones, drafts: () => [...known.values()] };
 }
 
-function entriesOf(drafts: Draft[], pruned: ReadonlySet<string>): ShelfEntry[] {
+function entriesOf(drafts: readonly Draft[], pruned: ReadonlySet<string>): ShelfEntry[] {
   const entries: ShelfEntry[] = [];
-  for (const { committed, ...entry } of drafts) {
-    if (!committed || pruned.has(entry.id)) continue;
-    if (entry.records.length > 1)
-      entry.records.sort((left, right) => (left.stamp < right.stamp ? -1 : left.stamp > right.stamp ? 1 : 0));
-    entries.push(entry);
+  for (const { committed, newer: _, stem: __, ...entry } of drafts) {
+    if (committed && !pruned.has(entry.id)) entries.push(entry);
   }
-  return entries.sort((left, right) => compareIds(left.id, right.id));
+  return entries;
 }
 
-function newestOf(drafts: Draft[]): Map<string, string> {
-  const newest = new Map<string, string>();
-  for (const { id, backup } of drafts) {
-    const other = newest.get(backup);
-    if (other === undefined || compareIds(other, id) < 0) newest.set(backup, id);
+/** The oldest first, each with its records in order. */
+function sorted(drafts: Draft[]): Draft[] {
+  for (const { records } of drafts) {
+    if (records.length > 1)
+      records.sort((left, right) => compareTexts(left.stamp, right.stamp) || compareTexts(left.key, right.key));
   }
-  return newest;
+  return drafts.sort((left, right) => left.time.getTime() - right.time.getTime() || compareTexts(left.id, right.id));
 }
 
-function digestOf(names: Shelf['names']): string {
-  const all = [...[...names.byBackup.values()].flat(), ...names.tombstones].sort();
-  return createHash('sha256').update(all.join('\n')).digest('hex');
+function compareTexts(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** By backup, in the order of `drafts`, which is that of the names. */
+function namesOf(drafts: readonly Draft[]): Map<string, string[]> {
+  const byBackup = new Map<string, string[]>();
+  for (const { backup, manifestKey, committed, records } of drafts) {
+    const names = byBackup.get(backup) ?? [];
+    byBackup.set(backup, names);
+    if (committed) names.push(manifestKey);
+    for (const { key } of records) names.push(key);
+  }
+  return byBackup;
+}
+
+function digestOf({ byBackup, tombstones }: Shelf['names']): string {
+  const backups = [...byBackup]
+    .filter(([, names]) => names.length > 0)
+    .sort(([left], [right]) => compareTexts(left, right));
+  return createHash('sha256')
+    .update([...backups.flatMap(([, names]) => names), ...tombstones].join('\n'))
+    .digest('hex');
 }

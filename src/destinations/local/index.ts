@@ -1,0 +1,41 @@
+/** A folder on this machine, on a disk or on a file system that is mounted. */
+import type { Requirement } from '../../graph.ts';
+import type { DestinationKind } from '../../kind.ts';
+import { parseSize } from '../../units.ts';
+import { openLocal } from './store.ts';
+
+export type LocalSpec = {
+  path: string;
+  mount?: 'required';
+  /** Octal texts; default `"0600"` and `"0700"`. */
+  modes?: { files?: string; directories?: string };
+  'min-free'?: string;
+};
+
+export const local: DestinationKind<LocalSpec> = {
+  role: 'destination',
+  type: 'local',
+
+  requirements(name: string, spec: LocalSpec): Requirement[] {
+    const minimumFree = spec['min-free'] === undefined ? null : parseSize(spec['min-free']);
+    const why = `backups are written below ${spec.path}`;
+    return [{ need: 'destination', destination: name, why, ...(minimumFree === null ? {} : { minimumFree }) }];
+  },
+
+  describe: (spec: LocalSpec) => spec.path,
+
+  fetch: (spec: LocalSpec, key: string) => `cp ${quoted(`${spec.path.replace(/\/+$/, '')}/${key}`)} .`,
+
+  open: async (name: string, spec: LocalSpec) =>
+    openLocal(name, {
+      root: spec.path,
+      mountRequired: spec.mount === 'required',
+      fileMode: Number.parseInt(spec.modes?.files ?? '0600', 8),
+      directoryMode: Number.parseInt(spec.modes?.directories ?? '0700', 8),
+    }),
+};
+
+/** One word of a POSIX shell. */
+function quoted(text: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

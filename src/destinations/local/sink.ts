@@ -1,0 +1,134 @@
+/** One file on its way: a temporary name beside it, made durable, then linked to its own name, which link(2) never replaces. */
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, link, open, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { RunnerError } from '../../diagnostic.ts';
+import { KeyExists, type Sink } from '../../kind.ts';
+import { syncDirectory } from './directories.ts';
+import { errorCode, explained } from './faults.ts';
+import { partPrefix } from './place.ts';
+
+/** The temporary name of an attempt: hashed, because with a prefix a long name would no longer fit into 255 bytes. */
+export function partOf(path: string, attempt: string): string {
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
+  const hash = createHash('sha256').update(basename(path)).digest('hex').slice(0, 16);
+  return join(dirname(path), `${partPrefix}${attempt}-${hash}`);
+}
+
+/** Opens a sink; the folder of `path` must exist. `name` is the destination's, for its sentences. */
+export async function openSink(name: string, path: string, attempt: string, mode: number): Promise<Sink> {
+  const part = partOf(path, attempt);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const sink = new LocalSink(name, path, part, file);
+  try {
+    // The process's own mask may have taken bits away.
+    await file.chmod(mode);
+    return sink;
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+class LocalSink implements Sink {
+  private state: 'open' | 'prepared' | 'published' | 'broken' = 'open';
+  private closed = false;
+  private linked = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly path: string,
+    private readonly part: string,
+    private readonly file: FileHandle,
+  ) {}
+
+  async write(batch: readonly Uint8Array[]): Promise<void> {
+    await this.step('open', 'write', () => writeAll(this.file, batch));
+  }
+
+  async prepare(): Promise<{ size: number }> {
+    return await this.step('open', 'make durable', async () => {
+      // Once only: after a failed fsync the kernel may have dropped the pages and would call the next one a success.
+      await this.file.sync();
+      const { size } = await this.file.stat();
+      await this.close();
+      this.state = 'prepared';
+      return { size };
+    });
+  }
+
+  async publish(): Promise<void> {
+    await this.step('prepared', 'publish', async () => {
+      await linkNew(this.part, this.path, this.name);
+      this.linked = true;
+      await unlink(this.part);
+      await syncDirectory(dirname(this.path));
+      this.state = 'published';
+    });
+  }
+
+  async abort(): Promise<void> {
+    if (this.state === 'published') return;
+    this.state = 'broken';
+    await this.close();
+    await removeIfThere(this.part);
+    // Ours, but its name could not be made durable: nobody may build on it.
+    if (this.linked) await removeIfThere(this.path);
+  }
+
+  private async step<T>(wanted: 'open' | 'prepared', doing: string, act: () => Promise<T>): Promise<T> {
+    if (this.state !== wanted) throw new Error(`a sink that is ${this.state} cannot ${doing}`);
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof KeyExists)) this.state = 'broken';
+      throw explained(error, this.name, doing, this.path);
+    }
+  }
+
+  private async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.file.close();
+  }
+}
+
+/** writev takes a limited number of buffers and may write less than all; what is left is written again. */
+async function writeAll(file: FileHandle, batch: readonly Uint8Array[]): Promise<void> {
+  for (let start = 0; start < batch.length; start += 512) {
+    let rest = batch.slice(start, start + 512);
+    while (rest.length > 0) {
+      let { bytesWritten } = await file.writev(rest);
+      while (rest.length > 0 && bytesWritten >= rest[0]!.length) {
+        bytesWritten -= rest[0]!.length;
+        rest = rest.slice(1);
+      }
+      if (bytesWritten > 0) rest = [rest[0]!.subarray(bytesWritten), ...rest.slice(1)];
+    }
+  }
+}
+
+async function linkNew(part: string, path: string, name: string): Promise<void> {
+  try {
+    await link(part, path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST') throw new KeyExists(`${path} already exists at ${name}; nothing is overwritten.`);
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS') {
+      throw new RunnerError(
+        `Destination ${name}: the file system of ${path} knows no hard links, without which a file could be overwritten unseen: use one that does (ext4, xfs, btrfs, zfs, nfs).`,
+      );
+    }
+    throw error;
+  }
+}
+
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+  }
+}

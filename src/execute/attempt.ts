@@ -29,7 +29,9 @@ export async function attempt(
         if (number >= attempts || !isTransient(error)) throw error;
         const pause = Math.min((task.retry?.delay ?? 1) * 2 ** (number - 1), longestPauseSeconds);
         const reason = error instanceof Error ? error.message : String(error);
-        options.onRetry(`${reason} Trying again in ${pause} s (attempt ${number + 1} of ${attempts}).`);
+        options.onRetry(
+          `${reason.replace(/\.?$/, '.')} Trying again in ${pause} s (attempt ${number + 1} of ${attempts}).`,
+        );
         await sleep(pause * 1000, undefined, { signal }).catch(() => {});
         signal.throwIfAborted();
       }

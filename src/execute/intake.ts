@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
@@ -32,6 +33,8 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
   const output = stdout === undefined ? 'discard' : 'pipe';
   const pipeline = startPipeline([launch], { input: 'pipe', output, guard, signal });
   const input = pipeline.input as Writable;
+  const letGo = holdOpen(input);
+  void pipeline.ended.then(letGo);
   const printing =
     stdout === undefined
       ? Promise.resolve()
@@ -54,6 +57,22 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
     },
     ended: pipeline.ended,
   };
+}
+
+/**
+ * A second process keeps the consumer's input open, so that our own sudden death is no end of input either: the guard
+ * ends the consumer while it still waits for more. Our `end` is a shutdown of the socket, which needs no last holder.
+ */
+function holdOpen(input: Writable): () => void {
+  const holder = spawn('/bin/sh', ['-c', 'read -r over; sleep 5'], {
+    cwd: '/',
+    env: { PATH: process.env.PATH },
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore', input],
+  });
+  holder.on('error', () => {});
+  holder.stdin?.on('error', () => {});
+  return () => void holder.kill('SIGKILL');
 }
 
 async function file(intake: { file: string; mode: number }): Promise<Mouth> {

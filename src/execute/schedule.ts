@@ -139,7 +139,7 @@ class Run {
       const { outcome = 'ok', message } = performed;
       return { outcome, ...(message !== undefined && { message }), seconds: seconds() };
     } catch (thrown) {
-      const error = asRunnerError(thrown);
+      const error = asRunnerError(outer.aborted ? outer.reason : thrown);
       const outcome = outer.aborted && interruption.aborted ? 'interrupted' : 'failed';
       return { outcome, message: this.redact(error.message), error, seconds: seconds() };
     }

@@ -1,7 +1,6 @@
-import { basename, dirname, join } from 'node:path';
 import { readFile, stat } from 'node:fs/promises';
-import { parseManifest, sha256Of } from '../../catalog/manifest.ts';
-import { authenticate } from '../../catalog/manifest.ts';
+import { basename, dirname, join } from 'node:path';
+import { authenticate, parseManifest, sha256Of } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action, RestoreOrigin } from '../../graph.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
@@ -32,7 +31,9 @@ export async function admit(action: Admission, run: RunContext, context: Perform
     );
   }
   run.admitted.set(admittedName(action), { ...expected, ...found });
-  return expected.manifest ? {} : { outcome: 'warned', message: 'no manifest lies beside it, so nothing says whether it is whole' };
+  return expected.manifest
+    ? {}
+    : { outcome: 'warned', message: 'no manifest lies beside it, so nothing says whether it is whole' };
 }
 
 async function expectedOf(action: Admission, run: RunContext): Promise<Admitted> {

@@ -14,7 +14,8 @@ const exhausted =
 export function blamesMachine(error: unknown): boolean {
   if (!(error instanceof PourFailed)) return true;
   if (codeOf(error.cause) !== undefined || codeOf((error.cause as Error).cause) !== undefined) return true;
-  const failed = (all: Ended[]) => all.filter(({ verdict, fault }) => verdict === 'failed' && fault?.kind !== 'collateral');
+  const failed = (all: Ended[]) =>
+    all.filter(({ verdict, fault }) => verdict === 'failed' && fault?.kind !== 'collateral');
   const own = failed(error.ended).filter(({ fault }) => fault?.kind !== 'killed');
   if (own.some(({ fault, stderr }) => fault !== undefined || exhausted.test(stderr))) return true;
   return failed(error.ended.slice(0, error.decoders)).some(({ fault }) => fault?.kind !== 'killed');

@@ -72,8 +72,7 @@ export async function prepareCopies(copies: Copy[], size: number): Promise<void>
       if (copy.error || !copy.sink) return;
       try {
         const stored = await copy.sink.prepare();
-        if (stored.size !== size)
-          throw new RunnerError(`it stored ${stored.size} bytes of the ${size} that were sent`);
+        if (stored.size !== size) throw new RunnerError(`it stored ${stored.size} bytes of the ${size} that were sent`);
         copy.state = 'prepared';
       } catch (error) {
         copy.error = asError(error);

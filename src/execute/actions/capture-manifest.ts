@@ -79,7 +79,9 @@ function toolsOf(action: CaptureAction, run: RunContext): Record<string, string>
     action.produce,
     ...action.branches.flatMap(({ stages }) => stages.map(({ command }) => command)),
   ];
-  const words = commands.flatMap(({ argv }) => argv.flatMap((word) => (typeof word === 'string' ? [basename(word)] : [])));
+  const words = commands.flatMap(({ argv }) =>
+    argv.flatMap((word) => (typeof word === 'string' ? [basename(word)] : [])),
+  );
   const found = Object.entries(run.programs).filter(([name, fact]) => fact && words.includes(name));
   return Object.fromEntries(found.map(([name, fact]) => [name, fact!.version]));
 }

@@ -112,8 +112,7 @@ function merged(readings: Reading[], action: CaptureAction): Known[] {
 async function lineage(known: Known[], run: RunContext): Promise<Pick<Place, 'previous' | 'sequence'>> {
   for (const one of known.toReversed().slice(0, usual)) {
     const found = await anyManifest(one, run);
-    if (found)
-      return { previous: { id: one.id, sha256: found.sha256 }, sequence: found.manifest.sequence + 1 };
+    if (found) return { previous: { id: one.id, sha256: found.sha256 }, sequence: found.manifest.sequence + 1 };
   }
   return { previous: null, sequence: known.length + 1 };
 }

@@ -2,14 +2,14 @@ import { stat } from 'node:fs/promises';
 import { render } from '../../bind.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Command, PlainSize } from '../../graph.ts';
-import { fanOut, type FanOutResult, type NamedSink } from '../fan-out.ts';
+import { type FanOutResult, fanOut, type NamedSink } from '../fan-out.ts';
 import type { Ended } from '../launch.ts';
 import { faultOf, startPipeline } from '../pipeline.ts';
 import type { PerformContext } from '../schedule.ts';
 import type { CaptureAction } from './capture.ts';
 import type { RunContext } from './context.ts';
-import { progressOf } from './progress.ts';
 import { programsOf } from './programs.ts';
+import { progressOf } from './progress.ts';
 
 /** What went through one capture's pipeline. Sizes in bytes; null where nothing can tell the plain size. */
 export type Streamed = FanOutResult & {

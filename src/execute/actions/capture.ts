@@ -2,8 +2,8 @@ import type { Manifest } from '../../catalog/format.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
-import { buildManifest, sealed } from './capture-manifest.ts';
 import { type Copy, commitCopy, openCopies, prepareCopies, undoCopies } from './capture-copies.ts';
+import { buildManifest, sealed } from './capture-manifest.ts';
 import { identify, type Place } from './capture-place.ts';
 import { type Streamed, streamInto } from './capture-stream.ts';
 import type { RunContext } from './context.ts';
@@ -33,10 +33,18 @@ export async function capture(action: CaptureAction, run: RunContext, context: P
     const copies = await openCopies(place, run);
     try {
       const sinks = copies.flatMap(({ name, sink }) => (sink ? [{ name, sink }] : []));
-      if (sinks.length === 0) throw new RunnerError(`no destination could be written to: ${sentences(failures(copies))}`);
+      if (sinks.length === 0)
+        throw new RunnerError(`no destination could be written to: ${sentences(failures(copies))}`);
       const streamed = await streamInto(action, sinks, place.expectedSize, run, context);
       const moment = { from, to: new Date() };
-      return await commit(action, place, copies, { streamed, moment, seconds: (performance.now() - began) / 1000 }, run, context);
+      return await commit(
+        action,
+        place,
+        copies,
+        { streamed, moment, seconds: (performance.now() - began) / 1000 },
+        run,
+        context,
+      );
     } finally {
       await undoCopies(copies, run, context);
     }
@@ -80,7 +88,14 @@ function marksOf(action: CaptureAction, { id }: Manifest, sha256: string, anomal
     marks.push({ id, finding: 'anomaly', result: 'set', manifest: sha256, message: anomalies.join('; ') });
   if (action.pinFor !== undefined) {
     const until = new Date(Date.now() + action.pinFor * 1000);
-    marks.push({ id, finding: 'pin', result: 'set', manifest: sha256, until, message: 'safety copy of what a restore replaced' });
+    marks.push({
+      id,
+      finding: 'pin',
+      result: 'set',
+      manifest: sha256,
+      until,
+      message: 'safety copy of what a restore replaced',
+    });
   }
   return marks;
 }

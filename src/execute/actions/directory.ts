@@ -1,8 +1,8 @@
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Action } from '../../graph.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
 import type { RunContext } from './context.ts';
 import { codeOf, textOf } from './errors.ts';

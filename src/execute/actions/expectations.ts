@@ -27,7 +27,9 @@ export function anomaliesOf(expect: Expectation, now: Measure, before: readonly 
   if (sizes) found.push(`it is ${size}, which is ${sizes} of the usual ${formatSize(usual.size)}`);
   const times = outside(now.seconds / usual.seconds, expect.duration);
   if (times)
-    found.push(`it took ${formatDuration(now.seconds)}, which is ${times} of the usual ${formatDuration(usual.seconds)}`);
+    found.push(
+      `it took ${formatDuration(now.seconds)}, which is ${times} of the usual ${formatDuration(usual.seconds)}`,
+    );
   return found;
 }
 

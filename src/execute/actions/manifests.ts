@@ -13,7 +13,12 @@ const asked = 3;
  * Reads a manifest and proves it as far as today's plan allows. Throws KeyMissing, Damaged (the copy is not what was
  * committed), MadeByNewer, or a RunnerError when it cannot be proven with the keys at hand.
  */
-export async function openManifest(run: RunContext, destination: Destination, backup: string, id: string): Promise<ReadManifest> {
+export async function openManifest(
+  run: RunContext,
+  destination: Destination,
+  backup: string,
+  id: string,
+): Promise<ReadManifest> {
   const read = await unchangedManifest(run, destination, id);
   await prove(read, destination, await trustFor(run, backup), run.plan.name);
   return read;

@@ -6,8 +6,8 @@ import { type Poured, type PourOptions, pour } from '../pour.ts';
 import type { PerformContext } from '../schedule.ts';
 import { assertAll } from './assertions.ts';
 import type { RunContext } from './context.ts';
-import { progressOf } from './progress.ts';
 import { programsOf } from './programs.ts';
+import { progressOf } from './progress.ts';
 
 export type Opening = {
   source: Readable;

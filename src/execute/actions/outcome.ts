@@ -60,7 +60,8 @@ export function exitCodeOf(
 ): ExitCode {
   const ended = [...all.results.values(), ...all.scopes.values()];
   const clean = ended.every((result) => succeeded(result) || result.outcome === 'skipped');
-  if (signal.aborted && !(clean && backups.every(({ outcome }) => outcome === 'ok'))) return interruption(signal.reason);
+  if (signal.aborted && !(clean && backups.every(({ outcome }) => outcome === 'ok')))
+    return interruption(signal.reason);
   const errors = ended.flatMap(({ error }) => (error ? [error] : []));
   if (errors.some(isFault)) return ExitCode.unexpected;
   const preflight = graph.tasks.find(({ action }) => action.do === 'preflight');

@@ -18,7 +18,11 @@ export type Places = {
 };
 
 /** `opened` are used as they are and not closed here. */
-export function openPlaces(plan: ResolvedPlan, read: ReadSecret, opened: Readonly<Record<string, Destination>>): Places {
+export function openPlaces(
+  plan: ResolvedPlan,
+  read: ReadSecret,
+  opened: Readonly<Record<string, Destination>>,
+): Places {
   const open = new Map<string, Promise<Destination>>();
   const out = new Map<string, string>();
   for (const [name, destination] of Object.entries(opened)) open.set(name, Promise.resolve(destination));

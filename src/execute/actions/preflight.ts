@@ -3,8 +3,8 @@ import type { Action, Requirement } from '../../graph.ts';
 import { formatSize } from '../../units.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
 import type { RunContext } from './context.ts';
-import { shelfFormat } from './settle.ts';
 import { pathProblem, programProblem, secretProblem } from './requirements.ts';
+import { shelfFormat } from './settle.ts';
 
 /**
  * Everything that can be known to fail is found before anything starts, all at once. A destination that is down takes

@@ -15,8 +15,10 @@ export async function swap(
   context: PerformContext,
 ): Promise<Performed> {
   const { beside, target, aside, companions } = action;
-  if (!(await exists(beside))) throw new RunnerError(`nothing was restored at ${beside}, so ${target} was left as it is`);
-  if (await exists(aside)) throw new RunnerError(`${aside} exists already; the old data of ${target} cannot be moved there`);
+  if (!(await exists(beside)))
+    throw new RunnerError(`nothing was restored at ${beside}, so ${target} was left as it is`);
+  if (await exists(aside))
+    throw new RunnerError(`${aside} exists already; the old data of ${target} cannot be moved there`);
   await syncTree(beside);
   const moved = await exists(target);
   // Killed between the two renames, the target would be missing: then the guard puts the old data back.
@@ -65,7 +67,8 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 }
 
 function putBack(target: string, aside: string, companions: string[]): string[] {
-  const script = 'target=$1 aside=$2; shift 2; [ -e "$target" ] && exit; mv -- "$aside" "$target"; for s; do mv -- "$aside$s" "$target$s"; done';
+  const script =
+    'target=$1 aside=$2; shift 2; [ -e "$target" ] && exit; mv -- "$aside" "$target"; for s; do mv -- "$aside$s" "$target$s"; done';
   return ['sh', '-c', script, 'sh', target, aside, ...companions];
 }
 
@@ -75,9 +78,12 @@ async function syncDirectories(paths: string[]): Promise<void> {
 
 function sameFileSystem(error: unknown, target: string): unknown {
   if (codeOf(error) !== 'EXDEV') return error;
-  return new RunnerError(`${target} is a mount point or lies on another file system, so it cannot be swapped: ${textOf(error)}`, {
-    cause: error,
-  });
+  return new RunnerError(
+    `${target} is a mount point or lies on another file system, so it cannot be swapped: ${textOf(error)}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function restoredId(run: RunContext): string {

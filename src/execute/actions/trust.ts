@@ -22,7 +22,9 @@ export async function trustFor(run: RunContext, backup: string): Promise<Trust> 
   const { signing } = run.plan;
   if (!signing) return { passphrase: await passphraseOf(run, backup) };
   const text = await readFile(signing.public, 'utf8').catch((error: unknown) => {
-    throw new RunnerError(`the public signing key ${signing.public} cannot be read: ${textOf(error)}`, { cause: error });
+    throw new RunnerError(`the public signing key ${signing.public} cannot be read: ${textOf(error)}`, {
+      cause: error,
+    });
   });
   return { publicKeys: parsePublicKeys(text), passphrase: await passphraseOf(run, backup) };
 }

@@ -1,6 +1,6 @@
 import { Damaged } from '../../catalog/document.ts';
-import { sha256Of } from '../../catalog/manifest.ts';
 import { manifestKey } from '../../catalog/keys.ts';
+import { sha256Of } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
@@ -35,7 +35,11 @@ export async function verifyByHash(
     const destination = sites.up.find(({ name }) => name === finding.name)!;
     await keepResult(destination, id, { manifest: finding.manifest, problem }, run, context);
     const told = { event: 'verified', task: context.id, backup: action.backup, id, level: 'checksum' } as const;
-    context.emit({ ...told, result: problem === null ? 'pass' : 'fail', ...(problem === null ? {} : { message: problem }) });
+    context.emit({
+      ...told,
+      result: problem === null ? 'pass' : 'fail',
+      ...(problem === null ? {} : { message: problem }),
+    });
   }
   if (wrong.length > 0) throw new RunnerError(`${id} is damaged at ${wrong.join('; ')}`);
   const untold = [...faults.map(({ name, fault }) => ({ name, error: fault })), ...sites.down];
@@ -64,7 +68,8 @@ async function look(
     return { name, manifest: sha256, problem: null };
   } catch (error) {
     context.signal.throwIfAborted();
-    if (error instanceof Damaged) return { name, manifest: await hashOf(destination, plan, id), problem: error.message };
+    if (error instanceof Damaged)
+      return { name, manifest: await hashOf(destination, plan, id), problem: error.message };
     return { name, fault: asError(error) };
   }
 }
@@ -98,7 +103,13 @@ async function keepResult(
   context: PerformContext,
 ): Promise<void> {
   const result = problem === null ? 'pass' : 'fail';
-  const found = { id, finding: 'checksum', result, manifest, ...(problem === null ? {} : { message: problem }) } as const;
+  const found = {
+    id,
+    finding: 'checksum',
+    result,
+    manifest,
+    ...(problem === null ? {} : { message: problem }),
+  } as const;
   try {
     await record(found, destination, run);
   } catch (error) {

@@ -10,10 +10,10 @@ import { blamesMachine } from './blame-machine.ts';
 import type { RunContext } from './context.ts';
 import { asError, textOf } from './errors.ts';
 import { type Found, record } from './findings.ts';
-import { unchangedManifest, openManifest } from './manifests.ts';
-import { openArtifact, type Opened } from './open-artifact.ts';
-import { artifactProblem, hashOf } from './verify-hash.ts';
+import { openManifest, unchangedManifest } from './manifests.ts';
+import { type Opened, openArtifact } from './open-artifact.ts';
 import type { Sites, VerifyAction } from './verify.ts';
+import { artifactProblem, hashOf } from './verify-hash.ts';
 
 /** `damage` is of this copy alone; `content` of every copy with the same bytes. */
 type Wrong = { kind: 'damage' | 'content'; problem: string };
@@ -68,7 +68,9 @@ async function holderOf(id: string, sites: Sites, run: RunContext): Promise<Dest
     }
   }
   const names = sites.up.map(({ name }) => name).join(', ');
-  throw new RunnerError(faults.length > 0 ? `${id} could not be read: ${faults.join('; ')}` : `${id} does not lie at ${names}`);
+  throw new RunnerError(
+    faults.length > 0 ? `${id} could not be read: ${faults.join('; ')}` : `${id} does not lie at ${names}`,
+  );
 }
 
 async function openCopy(
@@ -106,7 +108,9 @@ async function openCopy(
     if (damaged) return damaged;
     const problem = textOf(error);
     if (!blamesMachine(error)) return { kind: 'content', problem };
-    throw new RunnerError(`${manifest.id} is unproven, its bytes are those that were stored: ${problem}`, { cause: error });
+    throw new RunnerError(`${manifest.id} is unproven, its bytes are those that were stored: ${problem}`, {
+      cause: error,
+    });
   }
 }
 
@@ -141,5 +145,9 @@ async function keep(places: Destination[], found: Found, run: RunContext, contex
 }
 
 function detailsOf({ artifact, plain, values }: Opened): Record<string, unknown> {
-  return { size: artifact.size, plainSize: plain.size, ...(Object.keys(values).length > 0 ? { asserted: values } : {}) };
+  return {
+    size: artifact.size,
+    plainSize: plain.size,
+    ...(Object.keys(values).length > 0 ? { asserted: values } : {}),
+  };
 }

@@ -43,7 +43,11 @@ async function sitesOf({ destinations }: VerifyAction, run: RunContext): Promise
 }
 
 /** Why a check with `every` is not due yet, by the records of any backup of this name; null when it is. */
-async function youngerPass({ every, backup, level }: VerifyAction, sites: Sites, run: RunContext): Promise<string | null> {
+async function youngerPass(
+  { every, backup, level }: VerifyAction,
+  sites: Sites,
+  run: RunContext,
+): Promise<string | null> {
   if (every === undefined) return null;
   const now = Date.now();
   for (const destination of sites.up) {

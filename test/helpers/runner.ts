@@ -17,16 +17,16 @@ export type StartOptions = {
   input?: string;
 };
 
-/** Runs `runner ...words` to its end, without a terminal. */
+/** Runs `runner ...words` to its end, without a terminal. (Without `--`, Node 20 takes a script's --env-file for its own.) */
 export async function runner(words: string[], options: StartOptions = {}): Promise<Finished> {
   await built();
-  return finished(start(process.execPath, [cli, ...words], options), options.input);
+  return finished(start(process.execPath, ['--', cli, ...words], options), options.input);
 }
 
 /** A shell line in which `runner` is the program, for pipes. */
 export async function shell(line: string, options: StartOptions = {}): Promise<Finished> {
   await built();
-  const script = `runner() { "${process.execPath}" "${cli}" "$@"; }\n${line}`;
+  const script = `runner() { "${process.execPath}" -- "${cli}" "$@"; }\n${line}`;
   return finished(start('/bin/sh', ['-c', script], options), options.input);
 }
 

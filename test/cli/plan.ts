@@ -1,0 +1,32 @@
+/** Small plans for the tests of the command line. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '../helpers/runner.ts';
+
+export type Workplace = { path: string; remove(): void };
+
+export const small = `version: 1
+name: small
+sources:
+  notes: { type: files, paths: [notes] }
+destinations:
+  disk: { type: local, path: store }
+retention:
+  few: { last: 2 }
+backups:
+  notes:
+    source: notes
+    destinations: [disk]
+    retention: few
+    verify: [content]
+`;
+
+/** A directory with some files to back up and a `runner.yaml` of this text. */
+export function workplace(text: string = small): Workplace {
+  const place = temporaryDirectory('runner-cli-');
+  mkdirSync(join(place.path, 'notes'));
+  writeFileSync(join(place.path, 'notes', 'first.txt'), 'first\n');
+  writeFileSync(join(place.path, 'notes', 'second.txt'), 'second\n');
+  writeFileSync(join(place.path, 'runner.yaml'), text);
+  return place;
+}

@@ -11,35 +11,27 @@ const names = {
   weekday: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'],
 };
 
-/** Minutes of the day at which it runs, ascending, and the days (as UTC midnights) on which it does. */
-export type Cron = { minutes: number[]; isDay(midnight: number): boolean };
+// Fixed years, so that a plan is judged the same every day: from one 29 February to the next, and a year of clock changes.
+const firstDay = Date.UTC(2024, 0, 1);
+const lastDay = Date.UTC(2028, 3, 1);
+const yearOfChanges = 2026;
+
+/** The days on which something runs, as UTC midnights, ascending; `apart`: the most days between two of them. */
+type Days = { list: number[]; apart: number };
+
+/** `minutes`: those of the day at which it runs, ascending. */
+export type Cron = { minutes: number[]; days: Days };
+
+/** Seconds. `usual`: between two runs by the calendar; `worst`: the same over a day on which clocks change. */
+export type Gap = { usual: number; worst(): number };
 
 /** Reads an expression that the schema has let through; null when a range runs backwards. */
 export function parseCron(text: string): Cron | null {
-  const [minutes, hours, days, months, weekdays] = text.trim().split(/\s+/) as [string, string, string, string, string];
-  const fields = {
-    minutes: values(minutes, 0, 59),
-    hours: values(hours, 0, 23),
-    days: values(days, 1, 31),
-    months: values(months, 1, 12, names.month, 1),
-    weekdays: values(weekdays, 0, 7, names.weekday, 0),
-  };
-  if (Object.values(fields).some((field) => field === null)) return null;
-  const { days: inMonth, months: inYear, weekdays: inWeek } = fields as Record<keyof typeof fields, Set<number>>;
-  if (inWeek.has(7)) inWeek.add(0);
-  // A day counts when either field names it, unless one of them says nothing.
-  const either = days !== '*' && weekdays !== '*';
-  return {
-    minutes: [...fields.hours!]
-      .flatMap((hour) => [...fields.minutes!].map((part) => hour * 60 + part))
-      .toSorted((a, b) => a - b),
-    isDay: (midnight) => {
-      const date = new Date(midnight);
-      if (!inYear.has(date.getUTCMonth() + 1)) return false;
-      const [byMonth, byWeek] = [inMonth.has(date.getUTCDate()), inWeek.has(date.getUTCDay())];
-      return either ? byMonth || byWeek : byMonth && byWeek;
-    },
-  };
+  const [minutes, hours, ...dayFields] = text.trim().split(/\s+/) as [string, string, string, string, string];
+  const [minuteSet, hourSet, days] = [values(minutes, 0, 59), values(hours, 0, 23), daysOf(dayFields)];
+  if (!minuteSet || !hourSet || !days) return null;
+  const all = [...hourSet].flatMap((hour) => [...minuteSet].map((part) => hour * 60 + part));
+  return { minutes: all.toSorted((a, b) => a - b), days };
 }
 
 function values(field: string, low: number, high: number, words: string[] = [], first = 0): Set<number> | null {
@@ -57,43 +49,82 @@ function values(field: string, low: number, high: number, words: string[] = [], 
   return result;
 }
 
-/** Seconds. `usual`: between two runs by the calendar; `worst`: the same over a day on which clocks change. */
-export type Gap = { usual: number; worst: number };
+// Many backups run on the same days.
+const knownDays = new Map<string, Days | null>();
 
-// Fixed years, so that a plan says the same every day: two leap years, and one year of clock changes.
-const firstDay = Date.UTC(2024, 0, 1);
-const lastDay = Date.UTC(2032, 2, 1);
-const changesFrom = Date.UTC(2026, 0, 1);
-
-/** The longest time between two runs; null when it never runs. */
-export function longestGap(cron: Cron, timezone: string): Gap | null {
-  const days: number[] = [];
-  for (let midnight = firstDay; midnight < lastDay; midnight += day) if (cron.isDay(midnight)) days.push(midnight);
-  if (days.length < 2) return null;
-  const { minutes } = cron;
-  const overnight = day + (minutes[0]! - minutes.at(-1)!) * minute;
-  let usual = 0;
-  for (let index = 1; index < minutes.length; index++) {
-    usual = Math.max(usual, (minutes[index]! - minutes[index - 1]!) * minute);
-  }
-  for (let index = 1; index < days.length; index++)
-    usual = Math.max(usual, days[index]! - days[index - 1]! - day + overnight);
-  return { usual: usual / 1000, worst: Math.max(usual, gapAtChanges(cron, days, timezone)) / 1000 };
+function daysOf(fields: [string, string, string]): Days | null {
+  const key = fields.join(' ');
+  if (!knownDays.has(key)) knownDays.set(key, findDays(fields));
+  return knownDays.get(key)!;
 }
 
-function gapAtChanges(cron: Cron, days: number[], timezone: string): number {
-  if (timezone === 'UTC') return 0;
-  const clock = zoneClock(timezone);
-  let worst = 0;
-  for (
-    let index = days.findIndex((midnight) => midnight >= changesFrom);
-    days[index]! < changesFrom + 365 * day;
-    index++
-  ) {
-    const [from, to] = [days[index]!, days[index + 1]!];
-    if (clock.offset(from - day) === clock.offset(to + 2 * day)) continue;
-    const times = [from, to].flatMap((midnight) => cron.minutes.map((at) => clock.instant(midnight + at * minute)));
-    for (let next = 1; next < times.length; next++) worst = Math.max(worst, times[next]! - times[next - 1]!);
+function findDays([inMonth, inYear, inWeek]: [string, string, string]): Days | null {
+  const dates = values(inMonth, 1, 31);
+  const months = values(inYear, 1, 12, names.month, 1);
+  const weekdays = values(inWeek, 0, 7, names.weekday, 0);
+  if (!dates || !months || !weekdays) return null;
+  if (weekdays.has(7)) weekdays.add(0);
+  // A day counts when either field names it, unless one of them says nothing.
+  const either = inMonth !== '*' && inWeek !== '*';
+  const days: Days = { list: [], apart: 0 };
+  for (let midnight = firstDay; midnight < lastDay; midnight += day) {
+    const date = new Date(midnight);
+    const [byDate, byWeek] = [dates.has(date.getUTCDate()), weekdays.has(date.getUTCDay())];
+    if (!months.has(date.getUTCMonth() + 1) || !(either ? byDate || byWeek : byDate && byWeek)) continue;
+    if (days.list.length > 0) days.apart = Math.max(days.apart, (midnight - days.list.at(-1)!) / day);
+    days.list.push(midnight);
   }
-  return worst;
+  return days;
+}
+
+/** The longest time between two runs; null when it never runs. */
+export function longestGap({ minutes, days }: Cron, timezone: string): Gap | null {
+  if (days.list.length < 2) return null;
+  let usual = days.apart * 1440 + minutes[0]! - minutes.at(-1)!;
+  for (let index = 1; index < minutes.length; index++) usual = Math.max(usual, minutes[index]! - minutes[index - 1]!);
+  return {
+    usual: usual * 60,
+    worst: () => {
+      const atChanges = changesOf(timezone).map((midnight) => gapAround(midnight, minutes, days.list, timezone));
+      return Math.max(usual * 60, ...atChanges);
+    },
+  };
+}
+
+const knownChanges = new Map<string, number[]>();
+
+/** The days of one year on which the clocks of a zone change. */
+function changesOf(timezone: string): number[] {
+  if (timezone === 'UTC') return [];
+  const known = knownChanges.get(timezone);
+  if (known) return known;
+  const clock = zoneClock(timezone);
+  const changes: number[] = [];
+  for (let midnight = Date.UTC(yearOfChanges, 0, 1); midnight < Date.UTC(yearOfChanges + 1, 0, 1); midnight += day) {
+    const [before, after] = [clock.instant(midnight), clock.instant(midnight + day)];
+    if (after - before !== day) changes.push(midnight);
+  }
+  knownChanges.set(timezone, changes);
+  return changes;
+}
+
+/** Seconds: the longest time between two runs from the one before this day to the one after it. */
+function gapAround(midnight: number, minutes: number[], days: number[], timezone: string): number {
+  const clock = zoneClock(timezone);
+  const next = firstAfter(days, midnight);
+  const around = days.slice(Math.max(0, next - 2), next + 1);
+  const runs = around.flatMap((start) => minutes.map((at) => clock.instant(start + at * minute)));
+  let longest = 0;
+  for (let index = 1; index < runs.length; index++) longest = Math.max(longest, runs[index]! - runs[index - 1]!);
+  return longest / 1000;
+}
+
+function firstAfter(days: number[], midnight: number): number {
+  let [low, high] = [0, days.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (days[middle]! > midnight) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -15,8 +15,9 @@ export const rpoUnreachable: Rule = {
       if (gap.usual > rpo) {
         return [{ ...common, message: `${promised}, but up to ${formatDuration(gap.usual)} lie between two runs` }];
       }
-      if (gap.worst <= rpo) return [];
-      const message = `${promised}; when the clocks change, ${formatDuration(gap.worst)} lie between two runs`;
+      const worst = gap.worst();
+      if (worst <= rpo) return [];
+      const message = `${promised}; when the clocks change, ${formatDuration(worst)} lie between two runs`;
       return [{ ...common, message, severity: 'advice' }];
     }),
 };

@@ -1,3 +1,4 @@
+import { zoneClock } from '../../retention/calendar.ts';
 import { nearest } from '../nearest.ts';
 import { quoted } from '../wording.ts';
 import type { Rule } from './rule.ts';
@@ -6,9 +7,8 @@ import type { Rule } from './rule.ts';
 export function isZone(timezone: string): boolean {
   if (timezone === 'UTC') return true;
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: timezone });
-    // An offset such as +02:00 is let through by newer versions, and knows no summer.
-    return !/^[+-]/.test(timezone);
+    zoneClock(timezone);
+    return true;
   } catch {
     return false;
   }

@@ -57,12 +57,12 @@ describe('a capture that succeeds', () => {
       await readJson(world.at('main', manifests[0])),
       await readJson(world.at('main', manifests[1])),
     ];
-    expect([older['tiers'], newer['tiers']]).toEqual([['yearly', 'daily'], []]);
+    expect([older.tiers, newer.tiers]).toEqual([['yearly', 'daily'], []]);
     const sha256 = createHash('sha256')
       .update(await readFile(world.at('main', manifests[0])))
       .digest('hex');
-    expect(newer['previous']).toEqual({ id: older['id'], sha256 });
-    expect(newer['sequence']).toBe(2);
+    expect(newer.previous).toEqual({ id: older.id, sha256 });
+    expect(newer.sequence).toBe(2);
   });
 
   it('records every argument vector as the graph renders it', async () => {
@@ -82,7 +82,7 @@ describe('a capture that succeeds', () => {
     const told = world.events.flatMap((event) => (event.event === 'command' ? [event.argv] : []));
     expect(told).toEqual(outcome.record.commands.map(({ argv }) => argv));
     const manifest = await readJson(world.at('main', manifestOf(await world.files('main'))[0]));
-    expect(manifest['plainSize']).toBe(292);
+    expect(manifest.plainSize).toBe(292);
   });
 
   it('leaves out a destination whose tiers do not want it, and asks for no quorum of it', async () => {
@@ -119,7 +119,7 @@ describe('a capture that succeeds', () => {
     expect(outcome.exitCode).toBe(0);
     expect(outcome.results.get('capture')?.outcome).toBe('warned');
     const manifest = await readJson(world.at('main', manifestOf(await world.files('main'))[0]));
-    expect(manifest['warnings']).toEqual(['file changed as we read it']);
+    expect(manifest.warnings).toEqual(['file changed as we read it']);
   });
 });
 
@@ -216,7 +216,7 @@ describe('expectations', () => {
 
 describe('preflight', () => {
   it('tells everything at once, starts nothing, and exits 4', async () => {
-    world.plan.secrets['empty'] = { env: 'NOT_THERE', optional: true };
+    world.plan.secrets.empty = { env: 'NOT_THERE', optional: true };
     const graph = applyGraph(world, captureAction(world, 'echo data'));
     const [preflight] = graph.tasks;
     if (preflight?.action.do !== 'preflight') throw new Error('no preflight');
@@ -232,7 +232,7 @@ describe('preflight', () => {
     const message = outcome.results.get('preflight')?.message ?? '';
     expect(message.split('\n')).toHaveLength(4);
     expect(message).toMatch(
-      /no-such-program[^]*gone does not exist[^]*empty directory[^]*is empty, and an empty passphrase/,
+      /no-such-program[\s\S]*gone does not exist[\s\S]*empty directory[\s\S]*is empty, and an empty passphrase/,
     );
     expect(outcome.results.get('capture')?.outcome).toBe('skipped');
     expect(await readdir(world.at('main'))).toEqual([]);

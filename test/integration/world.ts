@@ -56,7 +56,7 @@ export async function makeWorld(names: string[] = ['main', 'nas'], change: Parti
     run: async (graph, options = {}) => {
       world.events = [];
       return await executeGraph(graph, plan, {
-        environment: { PATH: process.env['PATH'], HOME: root, TMPDIR: join(root, 'tmp') },
+        environment: { PATH: process.env.PATH, HOME: root, TMPDIR: join(root, 'tmp') },
         signal: new AbortController().signal,
         ...options,
         emit: (event) => {

@@ -65,7 +65,7 @@ async function outputOf(command: Command, programs: Programs): Promise<Found> {
   const finished = await programs.attempt(command);
   const fault = faultOf([finished]);
   if (fault && finished.fault) throw fault;
-  return { value: finished.stdout.trim(), problem: fault && fault.message };
+  return { value: finished.stdout.trim(), problem: fault?.message ?? null };
 }
 
 async function checkFile(assertion: Extract<Assertion, { check: 'file' }>, path: string): Promise<Found> {

@@ -76,7 +76,6 @@ async function commit(
   const marks = marksOf(action, manifest, ready.sha256, anomalies);
   context.signal.throwIfAborted();
   await Promise.all(copies.map((copy) => commitCopy(copy, { place, manifest, ready, marks }, run, context)));
-  context.signal.throwIfAborted();
   if (anomalies.length > 0) run.anomalies.set(action.backup, anomalies.join('; '));
   return judged(action, place, copies, { manifest, anomalies, warnings: streamed.warnings });
 }

@@ -9,7 +9,7 @@ import { codeOf, textOf } from './errors.ts';
 
 /** A private directory (0700) below TMPDIR, named after the run; the guard removes it if we cannot. */
 export async function makeDirectory(run: RunContext): Promise<Performed> {
-  const parent = run.host.environment['TMPDIR'] || tmpdir();
+  const parent = run.host.environment.TMPDIR || tmpdir();
   const path = await mkdtemp(join(parent, `runner-${run.run}-`)).catch((error: unknown) => {
     throw new RunnerError(
       `no temporary directory could be made in ${parent}: ${textOf(error)}; set TMPDIR to a directory that can be written`,

@@ -15,7 +15,7 @@ import { age, count } from '../report/human.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import type { Host } from './command.ts';
 import { type Examined, examine } from './examination.ts';
-import { type ReadCopy, readCopies } from './find.ts';
+import { newestOf, type ReadCopy } from './find.ts';
 import { type Bench, proveCopy, withBench } from './inside.ts';
 import { leaseText } from './lease-text.ts';
 import { rowsOf } from './rows.ts';
@@ -75,15 +75,16 @@ export async function examineNewest(
   const rows = await rowsOf(plan, shelves);
   const results: Examined[] = [];
   for (const backup of plan.backups) {
-    const newest = rows.findLast((row) => row.backup === backup.name);
     const examined = await examine('newest', backup.name, async () => {
+      const warn = (message: string) => host.terminal.say(`warning: ${message}\n`);
+      const newest = await newestOf(rows, backup.name, shelves.places, warn);
       if (!newest) return { health: 'warning', message: 'none was ever committed' };
-      const copies = await readCopies(newest, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
-      if (!copies[0]) throw new RunnerError(`no manifest of ${newest.id} can be read`);
+      const { row, copies } = newest;
+      if (!copies[0]) throw new RunnerError(`no manifest of ${row.id} can be read`);
       await openFirstBytes(plan, backup, facts, copies[0], shelves, host);
       return {
-        health: newest.state === 'good' ? 'ok' : 'warning',
-        message: summary(newest.id, newest.state, newest.time),
+        health: row.state === 'good' ? 'ok' : 'warning',
+        message: summary(row.id, row.state, row.time),
       };
     });
     results.push(examined);

@@ -10,7 +10,6 @@ import type { Copy } from './rows.ts';
 import { type Row, rowsOf } from './rows.ts';
 import type { Place, Shelves } from './shelves.ts';
 
-export type Found = { row: Row; places: Place[] };
 export type ReadCopy = { copy: Copy; place: Place; manifest: Manifest; bytes: Uint8Array; sha256: string };
 
 /** The name of the backup that an id speaks of. Throws RunnerError (exit 4) when it is no id. */
@@ -62,4 +61,22 @@ export async function readCopies(row: Row, places: Place[], warn: (message: stri
   throw new RunnerError(
     `copy-conflict: ${row.id} has different manifests at ${found[0]!.place.name} and ${other.place.name}; find out which is true and read it with --from`,
   );
+}
+
+/**
+ * The newest committed backup of a name, with its readable copies; null when there is none. Safety copies are passed over:
+ * they hold what a restore threw out.
+ */
+export async function newestOf(
+  rows: Row[],
+  backup: string,
+  places: Place[],
+  warn: (message: string) => void,
+): Promise<{ row: Row; copies: ReadCopy[] } | null> {
+  for (const row of rows.toReversed()) {
+    if (row.backup !== backup) continue;
+    const copies = await readCopies(row, places, warn);
+    if (copies[0]?.manifest.purpose !== 'safety') return { row, copies };
+  }
+  return null;
 }

@@ -44,7 +44,10 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   }
   if (replaces && !target.empty) await consent(question(choice, target, backup), invocation, host);
   const outcome = await runGraph(graph, plan, facts, invocation, host);
-  tellOutcome(outcome, invocation, host);
+  const { json, quiet } = options;
+  if (outcome.exitCode === ExitCode.success && !json && !quiet) {
+    host.terminal.data(`${choice.id} is restored${target.target === null ? '' : ` to ${target.target}`}\n`);
+  } else tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
 }
 

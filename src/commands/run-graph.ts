@@ -16,12 +16,15 @@ export async function runGraph(
   host: Host,
 ): Promise<RunOutcome> {
   const { json = false, quiet = false, logDir, lockTimeout } = invocation.options;
-  const report = await openReport(host.terminal, { json, quiet, logDirectory: logDir ?? null });
+  const { signal } = host;
+  const asks =
+    !invocation.options.yes && graph.tasks.some(({ action }) => action.do === 'step' && action.step.step === 'manual');
+  const report = await openReport(host.terminal, { json, quiet, logDirectory: logDir ?? null, asks, signal });
   let outcome: RunOutcome;
   try {
     outcome = await executeGraph(graph, plan, {
       environment: host.environment,
-      signal: host.signal,
+      signal,
       emit: report.emit,
       programs,
       confirm: (text) => ask(text, invocation, host),

@@ -1,3 +1,4 @@
+import { timeOfStamp } from '../catalog/identity.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { age, fields, wallClock } from '../report/human.ts';
 import { formatDuration, formatSize } from '../units.ts';
@@ -26,7 +27,9 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
 
 function findings(row: Row): { finding: string; result: string; time: string; destination: string }[] {
   return row.copies.flatMap(({ destination, entry }) =>
-    entry.records.map(({ finding, result, stamp }) => ({ finding, result, time: stamp, destination })),
+    entry.records.map(({ finding, result, stamp }) => {
+      return { finding, result, time: timeOfStamp(stamp)?.toISOString() ?? stamp, destination };
+    }),
   );
 }
 
@@ -68,7 +71,7 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ]),
     ...findings(row).map((found): [string, string] => [
       'finding',
-      `${found.finding} ${found.result} at ${found.destination}, ${found.time}`,
+      `${found.finding} ${found.result} at ${found.destination}, ${local(found.time)}`,
     ]),
     ...manifest.warnings.map((warning): [string, string] => ['warning', warning]),
   ];

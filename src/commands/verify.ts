@@ -4,7 +4,7 @@ import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Host, Invocation } from './command.ts';
-import { backupOf, findRow, readCopies } from './find.ts';
+import { backupOf, findRow, newestOf, type ReadCopy, readCopies } from './find.ts';
 import { findBackup, openPlan } from './plan-file.ts';
 import { type Row, rowsOf } from './rows.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
@@ -34,11 +34,12 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
 
 async function wanted(plan: ResolvedPlan, name: string | null, id: string | undefined, host: Host): Promise<Wanted> {
   return withShelves(plan, Object.keys(plan.destinations), name, host, async (shelves) => {
-    tellFailures(shelves, host);
     const result: Wanted = { choices: [], complaints: [] };
-    const rows = id === undefined ? await newestRows(plan, name, shelves, result) : [await findRow(plan, shelves, id)];
-    for (const row of rows) {
-      const copies = await readCopies(row, shelves.places, (message) => result.complaints.push(message));
+    const warn = (message: string) => void result.complaints.push(message);
+    const all =
+      id === undefined ? await newestOnes(plan, name, shelves, result) : [await named(plan, shelves, id, warn)];
+    tellFailures(shelves, host);
+    for (const { row, copies } of all) {
       const destinations = copies.map(({ place }) => place.name);
       if (copies[0]) {
         result.choices.push({ backup: row.backup, id: row.id, manifest: copies[0].manifest, destinations });
@@ -48,14 +49,32 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
   });
 }
 
+type Candidate = { row: Row; copies: ReadCopy[] };
+
+async function named(
+  plan: ResolvedPlan,
+  shelves: Shelves,
+  id: string,
+  warn: (message: string) => void,
+): Promise<Candidate> {
+  const row = await findRow(plan, shelves, id);
+  return { row, copies: await readCopies(row, shelves.places, warn) };
+}
+
 /** The newest committed backup of each entry: also one that is not proven yet, since that is what a check is for. */
-async function newestRows(plan: ResolvedPlan, name: string | null, shelves: Shelves, result: Wanted): Promise<Row[]> {
+async function newestOnes(
+  plan: ResolvedPlan,
+  name: string | null,
+  shelves: Shelves,
+  { complaints }: Wanted,
+): Promise<Candidate[]> {
   const rows = await rowsOf(plan, shelves);
-  return plan.backups.flatMap((backup) => {
-    if (name !== null && backup.name !== name) return [];
-    const newest = rows.findLast((row) => row.backup === backup.name);
-    if (newest) return [newest];
-    result.complaints.push(`"${backup.name}" has no backup to verify`);
-    return [];
-  });
+  const found: Candidate[] = [];
+  for (const backup of plan.backups) {
+    if (name !== null && backup.name !== name) continue;
+    const newest = await newestOf(rows, backup.name, shelves.places, (message) => void complaints.push(message));
+    if (newest) found.push(newest);
+    else complaints.push(`"${backup.name}" has no backup to verify`);
+  }
+  return found;
 }

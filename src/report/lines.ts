@@ -9,22 +9,36 @@ const pause = 10_000;
 
 const prefixes: Record<Weight, string> = { info: '', warning: 'warning: ', error: 'error: ' };
 
+/** Milliseconds after which a task that still runs is announced: of a short one its end says enough. */
+const patience = 2_000;
+
+type Running = Progress & { told: number; announce: NodeJS.Timeout };
+
 /** Plain lines for logs, pipes and cron; with `quiet` only warnings and errors. */
 export function lines(terminal: Terminal, options: { quiet: boolean }): Subscriber {
   const titles = new Map<string, string>();
-  const running = new Map<string, Progress & { told: number }>();
+  const running = new Map<string, Running>();
+  const print = (event: Event): void => {
+    const sentence = describe(event, titles);
+    if (sentence === null || (options.quiet && sentence.weight === 'info')) return;
+    terminal.say(`${event.time.slice(11, 19)} ${prefixes[sentence.weight]}${sentence.text}\n`);
+  };
   return {
     on: (event) => {
-      if (event.event === 'run-started') for (const { id, title } of event.tasks) titles.set(id, title);
       const now = Date.parse(event.time);
+      if (event.event === 'run-started') for (const { id, title } of event.tasks) titles.set(id, title);
       if (event.event === 'task-started') {
         const title = titles.get(event.task) ?? event.task;
-        running.set(event.task, { title, since: now, told: now, bytes: 0, total: null });
+        const announce = setTimeout(() => print(event), patience).unref();
+        running.set(event.task, { title, since: now, told: now, bytes: 0, total: null, announce });
+        return;
       }
       if (event.event === 'task-progress' && !options.quiet) tell(terminal, event, running, now);
-      const sentence = describe(event, titles);
-      if (sentence === null || (options.quiet && sentence.weight === 'info')) return;
-      terminal.say(`${event.time.slice(11, 19)} ${prefixes[sentence.weight]}${sentence.text}\n`);
+      if (event.event === 'task-finished') clearTimeout(running.get(event.task)?.announce);
+      print(event);
+    },
+    close: async () => {
+      for (const { announce } of running.values()) clearTimeout(announce);
     },
   };
 }
@@ -32,7 +46,7 @@ export function lines(terminal: Terminal, options: { quiet: boolean }): Subscrib
 function tell(
   terminal: Terminal,
   event: Extract<Event, { event: 'task-progress' }>,
-  running: Map<string, Progress & { told: number }>,
+  running: Map<string, Running>,
   now: number,
 ): void {
   const progress = running.get(event.task);

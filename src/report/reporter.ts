@@ -9,7 +9,14 @@ export type Subscriber = { on(event: Event): void; close?(): Promise<void> };
 
 export type Report = { emit: Emit; close(): Promise<void> };
 
-export type ReportOptions = { json: boolean; quiet: boolean; logDirectory: string | null };
+export type ReportOptions = {
+  json: boolean;
+  quiet: boolean;
+  logDirectory: string | null;
+  /** The run may ask a person, and a question cannot be drawn over. */
+  asks: boolean;
+  signal: AbortSignal;
+};
 
 /** The subscribers that the options ask for: one for the terminal and, with a directory, the log. */
 export async function openReport(terminal: Terminal, options: ReportOptions): Promise<Report> {
@@ -31,7 +38,7 @@ export async function openReport(terminal: Terminal, options: ReportOptions): Pr
 
 async function forTerminal(terminal: Terminal, options: ReportOptions): Promise<Subscriber> {
   if (options.json) return jsonStream(terminal);
-  if (options.quiet || !terminal.animated) return lines(terminal, { quiet: options.quiet });
+  if (options.quiet || options.asks || !terminal.animated) return lines(terminal, { quiet: options.quiet });
   const { tree } = await import('./tree.ts');
-  return tree(terminal);
+  return tree(terminal, options.signal);
 }

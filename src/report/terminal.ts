@@ -37,7 +37,8 @@ export function openTerminal(streams: Streams, environment: Record<string, strin
     if (!gone.has(stream) && text !== '') stream.write(text);
   };
   const plain = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
-  const tty = stderr.isTTY === true && environment.TERM !== 'dumb';
+  // A terminal without a width (a bare pseudo-terminal) has no room to draw in.
+  const tty = stderr.isTTY === true && environment.TERM !== 'dumb' && stderr.columns > 0;
   return {
     data: put(stdout),
     bytes: () => new Writable({ write: (chunk: Buffer, _encoding, done) => void stdout.write(chunk, done) }),

@@ -27,11 +27,16 @@ type Row = {
 };
 
 /** Tasks as a tree with bytes, rate and time left. Warnings follow below it when the run has ended. */
-export function tree(terminal: Terminal): Subscriber {
+export function tree(terminal: Terminal, signal: AbortSignal): Subscriber {
   const rows = new Map<string, Row>();
   const titles = new Map<string, string>();
   const later: string[] = [];
   let drawn: Promise<unknown> = Promise.resolve();
+  // While the tree is drawn, nothing else can be written: that an interrupt was heard must be seen in it.
+  signal.addEventListener('abort', () => {
+    for (const { wrapper, since } of rows.values())
+      if (wrapper && since > 0) wrapper.output = 'stopping, and undoing what was begun';
+  });
   return {
     on: (event) => {
       if (event.event === 'run-started') {

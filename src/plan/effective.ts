@@ -116,6 +116,12 @@ function effectiveBackup(backup: MergedBackup, building: Building): EffectiveBac
       expected: '"destinations" here or in "defaults"',
     });
   }
+  building.problems.push(
+    ...checkedElsewhere(
+      backup,
+      uses.map(({ name }) => name),
+    ),
+  );
   return {
     source: typeof source === 'string' ? source : absolute('source', source, at('source'), loaded),
     transforms: flattened(transforms ?? [], at('transforms'), building),
@@ -181,6 +187,21 @@ function retentionOf(backup: MergedBackup, uses: string[], building: Building): 
   return Object.fromEntries(uses.map((use) => [use, byName(map[use] ?? null)]));
 }
 
+/** A check at one destination needs that the backup goes there. */
+function checkedElsewhere({ name, value, at }: MergedBackup, uses: string[]): Problem[] {
+  return (value.verify ?? []).flatMap((check, index) => {
+    const place = typeof check === 'object' && 'checksum' in check ? check.checksum.at : undefined;
+    if (place === undefined || uses.includes(place)) return [];
+    return [noDestination(at('verify', index, 'checksum', 'at'), name, place, uses)];
+  });
+}
+
+function noDestination(pointer: string, backup: string, name: string, uses: string[]): Problem {
+  const suggestion = nearest(name, uses);
+  const message = `backup ${quoted(backup)} has no destination ${quoted(name)}`;
+  return { pointer, message, expected: either(uses), ...(suggestion && { suggestion }) };
+}
+
 /** A map of retentions names every destination of the backup, and no other. */
 function mapProblems(names: string[], uses: string[], backup: MergedBackup, building: Building): Problem[] {
   const isDefault = backup.at('retention').startsWith('/defaults');
@@ -195,16 +216,10 @@ function mapProblems(names: string[], uses: string[], backup: MergedBackup, buil
       message: `retention of backup ${quoted(backup.name)} leaves out its destination ${quoted(use)}`,
       expected: 'a retention for each destination, or null: for ever',
     })),
-    ...strange.map((name) => {
-      const suggestion = nearest(name, uses);
-      return {
-        pointer: backup.at('retention', name),
-        key: true as const,
-        message: `backup ${quoted(backup.name)} has no destination ${quoted(name)}`,
-        expected: either(uses),
-        ...(suggestion && { suggestion }),
-      };
-    }),
+    ...strange.map((name) => ({
+      ...noDestination(backup.at('retention', name), backup.name, name, uses),
+      key: true as const,
+    })),
   ];
 }
 

@@ -27,7 +27,8 @@ export async function verifyByHash(
   for (const destination of sites.up) findings.push(await look(destination, action.backup, id, run, context));
   const held = findings.flatMap((one) => ('manifest' in one ? [one] : []));
   const faults = findings.flatMap((one) => ('fault' in one ? [one] : []));
-  const unlike = new Set(held.map(({ manifest }) => manifest)).size > 1;
+  const whole = held.filter(({ problem }) => problem === null);
+  const unlike = new Set(whole.map(({ manifest }) => manifest)).size > 1;
   const wrong: string[] = [];
   for (const finding of held) {
     const problem = finding.problem ?? (unlike ? 'its manifest differs from that of another copy' : null);

@@ -31,9 +31,14 @@ export async function copy([source, target]: string[]): Promise<void> {
   copied.close();
 }
 
+/** Functions of libsql that read or write files, or load code: out of place in an assertion. */
+const outside = /writefile|readfile|load_extension|lsmode/i;
+
 /** `sqlite-query DATABASE SQL`: one row a line, columns by `|`, as the sqlite3 program prints them. */
 export async function query([path, sql]: string[]): Promise<void> {
   if (!path || sql === undefined) throw new Failure('wants DATABASE and SQL');
+  const reaching = outside.exec(sql);
+  if (reaching) throw new Failure(`${reaching[0]} reaches outside the database and is not run`);
   const database = await open(path, 'ro');
   const statement = database.prepare(sql);
   // What returns no rows has another purpose: VACUUM INTO writes a file even from a read-only connection.

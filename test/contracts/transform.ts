@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Stage } from '../../src/graph.ts';
 import type { Inspection, TransformKind } from '../../src/kind.ts';
+import { findProgram } from '../../src/programs.ts';
 import { Machine, type Secrets } from './machine.ts';
 import {
   argumentsOf,
@@ -169,6 +170,9 @@ export const transformChecks: TransformCheck[] = [
     name: 'opens by its manual with stock programs',
     async run(context) {
       const { kind, spec, placeholders = {}, environment = {} } = context.given;
+      const [program = ''] = kind.manual(kind.record(spec)).split(' ');
+      if (findProgram(program, process.env) === null)
+        return void process.stderr.write(`skipped, since it is not installed: ${program} (manual of ${kind.type})\n`);
       const input = noise(70_001);
       const artifact = context.machine.path('manual-artifact');
       const opened = context.machine.path('manual-opened');

@@ -28,9 +28,8 @@ const base = () => ({
   findsFlips: false,
 });
 
-const stock = describe.skipIf(!has('openssl'));
-stock('with openssl', () => describeTransform('aes', base));
-stock("with Node's own crypto", () => describeTransform('aes', () => ({ ...base(), without: ['openssl'] })));
+describe.skipIf(!has('openssl'))('with openssl', () => describeTransform('aes', base));
+describe("with Node's own crypto", () => describeTransform('aes', () => ({ ...base(), without: ['openssl'] })));
 
 describe('aes', () => {
   const openssl = (version: string) => ({ programs: { openssl: { path: '/usr/bin/openssl', version } } });

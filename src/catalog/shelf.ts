@@ -118,7 +118,8 @@ function startShelf(plan: string) {
       opaque.push(key);
     } else if (file.kind === 'manifest')
       Object.assign(draft, { manifestKey: key, manifestSize: size, committed: true });
-    else draft.records.push({ finding: file.finding, result: file.result, stamp: file.stamp, key });
+    else if (file.kind === 'record')
+      draft.records.push({ finding: file.finding, result: file.result, stamp: file.stamp, key });
   };
   const begin = (key: string): Draft | null => {
     const parsed = parseKey(plan, key);

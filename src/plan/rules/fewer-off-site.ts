@@ -15,7 +15,7 @@ export const fewerOffSite: Rule = {
         {
           pointer: context.at(backup, 'destinations'),
           key: true,
-          message: `backup "${backup.name}" promises ${promised} off-site ${promised === 1 ? 'copy' : 'copies'}, but there ${kept === 1 ? 'is' : 'are'} ${kept === 0 ? 'none' : kept}`,
+          message: `backup "${backup.name}" promises ${promised} off-site ${promised === 1 ? 'copy' : 'copies'} and has ${kept === 0 ? 'none' : kept}`,
           expected: 'destinations with "off-site: true" that take every backup',
           backups: [backup.name],
         },

@@ -1,0 +1,295 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { printDiagnostics } from '../../../src/plan/print.ts';
+import { rules } from '../../../src/plan/rules/index.ts';
+import { lines, planWith, read } from './plans.ts';
+
+const pages = resolve(import.meta.dirname, '../../../src/plan/rules');
+
+describe('every rule', () => {
+  it.each(rules.map((rule) => [rule.id, rule] as const))('%s has a page that says how much it weighs', (id, rule) => {
+    const page = readFileSync(resolve(pages, `${id}.md`), 'utf8');
+    expect(page.startsWith(`# ${id}\n`)).toBe(true);
+    expect(page.toLowerCase()).toContain(`*${rule.severity}, ${rule.waivable ? 'can' : 'cannot'} be waived.*`);
+  });
+
+  it('and no page is left over', () => {
+    const known = new Set([...rules.map(({ id }) => id), 'unknown-name', 'allow']);
+    const left = readdirSync(pages).filter((name) => name.endsWith('.md') && !known.has(name.slice(0, -3)));
+    expect(left).toEqual([]);
+    expect(existsSync(resolve(pages, 'allow.md'))).toBe(true);
+  });
+});
+
+/** What a rule says of a plan, without its id. */
+async function said(rule: string, plan: { head?: string; backup?: string } | string): Promise<string[]> {
+  const { diagnostics } = await read(typeof plan === 'string' ? plan : planWith(plan));
+  return lines(diagnostics.filter((diagnostic) => diagnostic.rule === rule)).map((line) =>
+    line.replace(` ${rule}`, ''),
+  );
+}
+
+const daily = '    schedule: "0 2 * * *"\n';
+
+type Case = [
+  rule: string,
+  wrong: { head?: string; backup?: string },
+  message: string,
+  right: { head?: string; backup?: string },
+];
+const cases: Case[] = [
+  ['unused-name', { head: 'secrets: { k: { env: K } }' }, '5:12 nothing uses "k" of secrets', {}],
+  [
+    'unknown-timezone',
+    { head: 'timezone: Europe/Berlim' },
+    '5:11 there is no zone "Europe/Berlim" [a zone such as Europe/Berlin] (Europe/Berlin)',
+    { head: 'timezone: Europe/Berlin' },
+  ],
+  [
+    'rpo-unreachable',
+    { head: 'objectives: { rpo: 6h }', backup: daily },
+    '11:15 backup "db" promises an RPO of 6h, but up to 1d lie between two runs',
+    { head: 'objectives: { rpo: 1d }', backup: daily },
+  ],
+  [
+    'rpo-unreachable',
+    { head: 'objectives: { rpo: 1d }\ntimezone: Europe/Berlin', backup: daily },
+    '12:15 backup "db" promises an RPO of 1d; when the clocks change, 1d 1h lie between two runs',
+    { head: 'objectives: { rpo: 25h }\ntimezone: Europe/Berlin', backup: daily },
+  ],
+  [
+    'schedule-never',
+    { backup: '    schedule: "0 2 30 2 *"' },
+    '11:15 the schedule "0 2 30 2 *" never comes [days that exist, and ranges that run upwards]',
+    { backup: '    schedule: "0 2 29 2 *"' },
+  ],
+  [
+    'retention-keeps-nothing',
+    { backup: `${daily}    retention: { within: 1h }` },
+    '12:16 the retention of backup "db" keeps nothing at "main" but the newest backup [a count, or a reach longer than the time between two runs]',
+    { backup: `${daily}    retention: { within: 2d }` },
+  ],
+  [
+    'retention-keeps-nothing',
+    { backup: '    retention: { monthly: 7d, floor: 1 }' },
+    '11:16 the retention of backup "db" keeps nothing at "main" but the newest backup [a count, or a reach longer than the time between two runs]',
+    { backup: '    retention: { monthly: 60d }' },
+  ],
+  [
+    'retention-keeps-nothing',
+    { backup: '    retention: { week-starts: sunday }' },
+    '11:16 the retention of backup "db" keeps nothing at "main" but the newest backup [a count, or a reach longer than the time between two runs]',
+    { backup: '    retention: { last: 1 }' },
+  ],
+  [
+    'require-too-high',
+    { backup: '    require: 2' },
+    '11:14 backup "db" wants 2 copies and has 1 destinations [at most 1]',
+    { backup: '    require: 1' },
+  ],
+  [
+    'layout-collision',
+    { backup: '    layout: "{yyyy}/{mm}/x"' },
+    '11:13 the layout of backup "db": its last part needs {id} or {timestamp}, so that no two backups share a name',
+    { backup: '    layout: "{tier}/{yyyy}/{id}{ext}"' },
+  ],
+  [
+    'contradiction',
+    { backup: `${daily}    expect: { max-age: 7h }` },
+    '12:24 backup "db" may be 7h old, but up to 1d lie between two runs [more than 1d]',
+    { backup: `${daily}    expect: { max-age: 25h }` },
+  ],
+  [
+    'contradiction',
+    { backup: '    expect: { min-size: 1GiB, max-size: 1MiB }' },
+    '11:41 the upper bound is below the lower one',
+    { backup: '    expect: { min-size: 1MiB, max-size: 1GiB }' },
+  ],
+  [
+    'contradiction',
+    { backup: '    restore: { assert: [{ sql: a, at-least: 2, at-most: 1 }] }' },
+    '11:57 the upper bound is below the lower one',
+    { backup: '    restore: { assert: [{ sql: a, at-least: 1, at-most: 1 }] }' },
+  ],
+  [
+    'fewer-copies',
+    { head: 'objectives: { copies: 3 }' },
+    '9:5 backup "db" promises 3 copies, but there are 2 with the live data [2 destinations that take every backup]',
+    { head: 'objectives: { copies: 2 }' },
+  ],
+  [
+    'fewer-off-site',
+    { backup: '    objectives: { off-site: 1 }' },
+    '9:5 backup "db" promises 1 off-site copy and has none [destinations with "off-site: true" that take every backup]',
+    { backup: '    objectives: { off-site: 0 }' },
+  ],
+  [
+    'no-sql',
+    { head: 'hooks: { before: [{ sql: select 1 }] }' },
+    '5:26 a hook of the whole plan has no data to ask [sql in the hooks of a backup]',
+    { backup: '    hooks: { before: [{ sql: select 1 }] }' },
+  ],
+  [
+    'unknown-option',
+    { backup: '    restore: { options: { owner: true } }' },
+    '11:27 the restore of a sqlite source has no option "owner"',
+    {},
+  ],
+];
+
+describe('rules', () => {
+  it.each(cases)('%s: %j', async (rule, wrong, message, right) => {
+    expect(await said(rule, wrong)).toEqual([message]);
+    expect(await said(rule, right)).toEqual([]);
+  });
+
+  const elsewhere = (rest: string) => `version: 1
+name: shop
+sources: { db: { type: files, paths: [a] } }
+destinations: { main: { type: local, path: /a, off-site: true }, same: { type: local, path: /a/ }, nas: { type: local, path: /b } }
+secrets: { k: { env: K } }
+backups:
+  db:
+    source: db
+${rest}`;
+
+  it('duplicate-key: the same place by two names, or one name twice', async () => {
+    expect(await said('duplicate-key', elsewhere('    destinations: [main, same]\n'))).toEqual([
+      '9:26 backup "db" goes to "main" and "same", which are the same place [each place once]',
+    ]);
+    expect(await said('duplicate-key', elsewhere('    destinations: [nas, nas]\n'))).toEqual([
+      '9:25 backup "db" goes to "nas" twice [each place once]',
+    ]);
+    expect(await said('duplicate-key', elsewhere('    destinations: [main, nas]\n'))).toEqual([]);
+  });
+
+  it('unencrypted-copy: only where it leaves the machine, and only without encryption', async () => {
+    const copy = '9:20 backup "db" leaves the machine for "main" unencrypted [aes, gpg or age in "transforms"]';
+    expect(await said('unencrypted-copy', elsewhere('    destinations: [main]\n    transforms: [gzip]\n'))).toEqual([
+      copy,
+    ]);
+    expect(await said('unencrypted-copy', elsewhere('    destinations: [nas]\n'))).toEqual([]);
+    const sealed = '    destinations: [main]\n    transforms: [{ aes: { key: { secret: k } } }]\n';
+    expect(await said('unencrypted-copy', elsewhere(sealed))).toEqual([]);
+  });
+
+  it('a destination with a filter is no copy of every backup', async () => {
+    const filtered =
+      '    destinations: [nas, { main: { tiers: [yearly] } }]\n    objectives: { copies: 3, off-site: 1 }\n';
+    expect(await said('fewer-copies', elsewhere(filtered))).toHaveLength(1);
+    expect(await said('fewer-off-site', elsewhere(filtered))).toHaveLength(1);
+  });
+
+  it('no-restore-test: advice', async () => {
+    expect(await said('no-restore-test', elsewhere('    destinations: [nas]\n'))).toEqual([
+      '7:3 backup "db" is never restored to prove that it can be [verify: [{ restore: { every: 7d } }]]',
+    ]);
+  });
+
+  it('no-sql and options of files', async () => {
+    const asked =
+      '    destinations: [nas]\n    restore: { assert: [{ sql: select 1, equals: 1 }], options: { owner: 1, ownr: true } }\n';
+    expect(await said('no-sql', elsewhere(asked))).toEqual(['10:32 a files source answers no SQL']);
+    expect(await said('unknown-option', elsewhere(asked))).toEqual([
+      '10:74 owner cannot be 1 [true or false]',
+      '10:77 the restore of a files source has no option "ownr" [owner or permissions] (owner)',
+    ]);
+  });
+
+  it('layout-collision: two backups with one layout', async () => {
+    const two = (layout: string) => `version: 1
+name: shop
+defaults: { destinations: [{ type: local, path: /a }], layout: "${layout}" }
+backups:
+  one: { source: { type: sqlite, path: 1.db } }
+  two: { source: { type: sqlite, path: 2.db } }
+`;
+    expect(await said('layout-collision', two('{timestamp}{ext}'))).toEqual([
+      '3:64 backups "one" and "two" would write to the same names [{id} or {backup} in the layout]',
+    ]);
+    expect(await said('layout-collision', two('{backup}/{timestamp}{ext}'))).toEqual([]);
+    expect(await said('layout-collision', two('../{id}{ext}'))).toHaveLength(2);
+  });
+
+  it('unused-name: a base is for several plans', async () => {
+    const base = 'version: 1\nname: base\nsecrets: { k: { env: K } }\n';
+    const text = planWith({}).replace('version: 1', 'extends: base.yaml\nversion: 1');
+    const { diagnostics } = await read({ 'plan.yaml': text, 'base.yaml': base });
+    expect(lines(diagnostics)).toEqual([]);
+  });
+});
+
+describe('plain-secret', () => {
+  const command = (environment: string, run: string) => `version: 1
+name: shop
+sources: { x: { type: command, run: ${run}, environment: ${environment} } }
+backups: { b: { source: x, destinations: [{ type: local, path: /a }] } }
+`;
+
+  it.each([
+    ['{ DB_PASSWORD: hunter2 }', '[dump]'],
+    [`{ API_KEY: "\${T:-x}" }`, '[dump]'],
+    ['{ TOKEN: abc }', '[dump]'],
+    ['{ X: AKIAABCDEFGHIJKLMNOP }', '[dump]'],
+    ['{ X: "postgres://me:hunter2@db/x" }', '[dump]'],
+    ['{ X: "-----BEGIN OPENSSH PRIVATE KEY-----" }', '[dump]'],
+    ['{ X: y }', '[dump, --password=hunter2]'],
+  ])('finds %s in %s, and does not repeat it', async (environment, run) => {
+    const { diagnostics } = await read(command(environment, run));
+    const found = diagnostics.filter(({ rule }) => rule === 'plain-secret');
+    expect(found).toHaveLength(1);
+    expect(printDiagnostics(found)).not.toMatch(/hunter2|AKIA|BEGIN/);
+  });
+
+  it.each([
+    ['{ PGPASSFILE: /etc/pass }', '[dump]'],
+    ['{ PASSWORD_FILE: /etc/pass }', '[dump]'],
+    ['{ X: "https://host/path" }', '[dump]'],
+    ['{ DB_PASSWORD: "" }', '[dump]'],
+    ['{ X: y }', '[dump, --password-file=x]'],
+  ])('leaves %s in %s alone', async (environment, run) => {
+    const { diagnostics } = await read(command(environment, run));
+    expect(diagnostics.filter(({ rule }) => rule === 'plain-secret')).toEqual([]);
+  });
+});
+
+describe('allow', () => {
+  const copies = (allow: string) => ({ head: 'objectives: { copies: 3 }', backup: `    allow: { ${allow} }` });
+
+  it('waives a rule for its backup', async () => {
+    const { resolved, diagnostics } = await read(planWith(copies('fewer-copies: "the NAS comes in May"')));
+    expect(diagnostics).toEqual([]);
+    expect(resolved!.backups[0]!.allow).toEqual({ 'fewer-copies': 'the NAS comes in May' });
+  });
+
+  const waivable = rules.filter((rule) => rule.waivable).map(({ id }) => id);
+  const known = `${waivable.slice(0, -1).join(', ')} or ${waivable.at(-1)}`;
+  it.each([
+    ['fewer-copies: a, no-restore-test: b', '11:31 allow backup "db" needs no waiver of "no-restore-test"'],
+    ['fewer-copies: a, fewer-copys: b', `11:31 allow there is no rule "fewer-copys" [${known}] (fewer-copies)`],
+    ['fewer-copies: a, duplicate-key: b', `11:31 allow rule "duplicate-key" cannot be waived [${known}]`],
+  ])('%s', async (allow, message) => {
+    const { resolved, diagnostics } = await read(planWith(copies(allow)));
+    expect(resolved).toBeNull();
+    expect(lines(diagnostics)).toEqual([message]);
+  });
+
+  it('needs a reason', async () => {
+    const { diagnostics } = await read(planWith(copies('fewer-copies: ""')));
+    expect(lines(diagnostics)).toEqual(['11:28 schema "" is not some text [some text]']);
+  });
+
+  it('waives what stands in a shared source only when every backup that uses it agrees', async () => {
+    const shared = (second: string) => `version: 1
+name: shop
+sources: { x: { type: command, run: [a], environment: { PASSWORD: p } } }
+defaults: { destinations: [{ type: local, path: /a }] }
+backups:
+  one: { source: x, allow: { plain-secret: public } }
+  two: { source: x${second} }
+`;
+    expect(await said('plain-secret', shared(''))).toHaveLength(1);
+    expect(await said('plain-secret', shared(', allow: { plain-secret: public }'))).toEqual([]);
+  });
+});

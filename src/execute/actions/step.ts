@@ -25,7 +25,7 @@ async function answered(url: string, within: number, signal: AbortSignal): Promi
   let last = 'it was not asked';
   while (performance.now() < end) {
     signal.throwIfAborted();
-    const limit = AbortSignal.timeout(Math.max(1, Math.min(oneTry, end - performance.now())));
+    const limit = AbortSignal.timeout(milliseconds(Math.min(oneTry, end - performance.now())));
     try {
       const response = await fetch(url, { signal: AbortSignal.any([signal, limit]) });
       await response.body?.cancel();
@@ -34,10 +34,15 @@ async function answered(url: string, within: number, signal: AbortSignal): Promi
     } catch (error) {
       last = textOf(error instanceof Error && error.cause ? error.cause : error);
     }
-    await sleep(Math.max(1, Math.min(pause, end - performance.now())), undefined, { signal }).catch(() => undefined);
+    await sleep(milliseconds(Math.min(pause, end - performance.now())), undefined, { signal }).catch(() => undefined);
   }
   signal.throwIfAborted();
   throw new RunnerError(`${url} did not answer with success within ${within} s: ${last}`);
+}
+
+/** Timers take whole milliseconds, and at least one. */
+function milliseconds(time: number): number {
+  return Math.max(1, Math.ceil(time));
 }
 
 async function confirmed(text: string, run: RunContext): Promise<Performed> {

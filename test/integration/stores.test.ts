@@ -1,0 +1,162 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { acquireLease } from '../../src/catalog/lease.ts';
+import { local } from '../../src/destinations/local/index.ts';
+import { applyGraph, captureAction, makeWorld, readJson, type World } from './world.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await makeWorld();
+});
+afterEach(() => world.remove());
+
+const canMount = (() => {
+  try {
+    execFileSync(
+      'sh',
+      ['-c', 'd=$(mktemp -d) && mount -t tmpfs -o size=64k none "$d" && umount "$d"; s=$?; rmdir "$d"; exit $s'],
+      { stdio: 'ignore' },
+    );
+    return true;
+  } catch {
+    return false;
+  }
+})();
+if (!canMount) console.log('skipped: full file systems need the right to mount a tmpfs');
+
+describe.skipIf(!canMount)('a full file system', () => {
+  const mounted: string[] = [];
+  const mount = (path: string, size: string) => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', path]);
+    mounted.push(path);
+  };
+  afterEach(() => {
+    for (const path of mounted.splice(0)) execFileSync('umount', [path]);
+  });
+
+  it('at one destination: the other copy stands, the old backups too, nothing half is left', async () => {
+    mount(world.at('nas'), '512k');
+    const first = await world.run(applyGraph(world, captureAction(world, 'echo old')));
+    expect(first.exitCode).toBe(0);
+    const before = await world.files('nas');
+    const outcome = await world.run(
+      applyGraph(world, captureAction(world, 'head -c 3000000 /dev/urandom', { require: 1 })),
+    );
+    expect([outcome.exitCode, outcome.backups[0]?.outcome]).toEqual([1, 'partial']);
+    expect(outcome.backups[0]?.message).toMatch(/"nas".*(ENOSPC|no space|full)/i);
+    expect(await world.files('nas')).toEqual(before);
+    expect(await world.files('main')).toHaveLength(6);
+    expect((await world.run(applyGraph(world, captureAction(world, 'echo small')))).exitCode).toBe(0);
+  });
+
+  it('for temporary files: the backup fails, and nothing of it is seen', async () => {
+    mount(join(world.root, 'tmp'), '64k');
+    const action = captureAction(world, 'true');
+    action.prepare = [{ argv: ['sh', '-c', 'head -c 1000000 /dev/zero > "$1"', 'sh', { work: 'copy' }] }];
+    action.produce = { argv: ['cat', { work: 'copy' }] };
+    const outcome = await world.run(applyGraph(world, action));
+    expect(outcome.exitCode).toBe(2);
+    expect(outcome.backups[0]?.message).toMatch(/no space left/i);
+    for (const name of world.names) expect(await world.files(name)).toEqual([]);
+    expect(await readdir(join(world.root, 'tmp'))).toEqual([]);
+  });
+});
+
+describe('another run', () => {
+  it('holds the lease: exit 5, who and since when, and nothing is written', async () => {
+    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const lease = await acquireLease(destination, 'shop', 'other-run', {
+      timeout: 0,
+      signal: new AbortController().signal,
+    });
+    const outcome = await world.run(applyGraph(world, captureAction(world, 'echo data')));
+    expect(outcome.exitCode).toBe(5);
+    expect(JSON.stringify([...outcome.results.values()])).toMatch(/other-run.*since/);
+    for (const name of world.names) expect(await world.files(name)).toEqual([]);
+    await lease.release();
+    expect((await world.run(applyGraph(world, captureAction(world, 'echo data')))).exitCode).toBe(0);
+  });
+
+  it('frees the lease in time: this one waits for it', async () => {
+    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const lease = await acquireLease(destination, 'shop', 'other-run', {
+      timeout: 0,
+      signal: new AbortController().signal,
+    });
+    const waiting = world.run(applyGraph(world, captureAction(world, 'echo data')), { lockTimeout: 30 });
+    setTimeout(() => void lease.release(), 300);
+    expect((await waiting).exitCode).toBe(0);
+  });
+});
+
+describe('an interrupted run of before', () => {
+  it('is settled: what it named is removed, what nobody named is left', async () => {
+    const id = 'orders-20261101T000000Z-abcdef';
+    const folder = 'shop/orders/2026/11';
+    await mkdir(world.at('main', folder), { recursive: true });
+    await mkdir(world.at('main', 'shop/.runner/journal'), { recursive: true });
+    const journal = {
+      format: 'runner/journal@1',
+      run: '20261101T000000Z-aaaaaa',
+      backup: 'orders',
+      id,
+      started: '2026-11-01T00:00:00.000Z',
+      artifacts: [{ key: `${folder}/${id}.bin`, attempt: 'bbbbbb' }],
+      manifestKey: `${folder}/${id}.manifest.json`,
+    };
+    await writeFile(world.at('main', `shop/.runner/journal/${journal.run}.${id}.json`), JSON.stringify(journal));
+    await writeFile(world.at('main', `${folder}/${id}.bin`), 'half');
+    const orphan = `${folder}/orders-20261102T000000Z-abcdef.bin`;
+    await writeFile(world.at('main', orphan), 'a manifest was lost');
+    const outcome = await world.run(applyGraph(world, captureAction(world, 'echo data')));
+    expect(outcome.results.get('settle:main')?.message).toMatch(id);
+    const files = await world.files('main');
+    expect(files.filter((file) => file.includes(id))).toEqual([]);
+    expect(files).toContain(orphan);
+  });
+});
+
+it('a shelf of another plan of this name is refused before anything starts', async () => {
+  await mkdir(world.at('main', 'shop/.runner'), { recursive: true });
+  const format = {
+    format: 'runner/shelf@1',
+    layout: 1,
+    'plan-id': 'somebody else',
+    created: '2026-11-01T00:00:00.000Z',
+  };
+  await writeFile(world.at('main', 'shop/.runner/format.json'), JSON.stringify(format));
+  const outcome = await world.run(applyGraph(world, captureAction(world, 'echo data')));
+  expect(outcome.exitCode).toBe(4);
+  expect(outcome.results.get('preflight')?.message).toMatch(/belongs to another plan/);
+  expect(await world.files('nas')).toEqual([]);
+});
+
+it('secrets are in no event, no record and no file', async () => {
+  const secret = 's3ntinel-value-of-a-secret';
+  world.plan.secrets.key = { env: 'SENTINEL', optional: false };
+  const action = captureAction(world, 'echo "$KEY" >&2; echo data');
+  action.produce.env = { KEY: { secret: 'key' } };
+  const failing = captureAction(world, 'echo "refused: $KEY" >&2; exit 3');
+  failing.produce.env = { KEY: { secret: 'key' } };
+  const environment = { PATH: process.env.PATH, TMPDIR: join(world.root, 'tmp'), SENTINEL: secret };
+  for (const one of [action, failing]) {
+    const outcome = await world.run(applyGraph(world, one), { environment });
+    expect(JSON.stringify([world.events, outcome.record, outcome.backups, [...outcome.results]])).not.toContain(secret);
+  }
+  const everything = await Promise.all(
+    (await readdir(world.root, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')),
+  );
+  expect(everything.length).toBeGreaterThan(8);
+  expect(everything.join('\n')).not.toContain(secret);
+});
+
+it('the run record says what was done', async () => {
+  const outcome = await world.run(applyGraph(world, captureAction(world, 'echo data')));
+  const record = await readJson(world.at('main', `shop/.runner/runs/${outcome.run}.json`));
+  expect(record).toMatchObject({ format: 'runner/run@1', run: outcome.run, command: 'apply', exitCode: 0 });
+  expect(record.bindings).toMatchObject({ 'run.id': outcome.run, 'capture.id': outcome.bindings['capture.id'] });
+});

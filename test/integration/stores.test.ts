@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLease } from '../../src/catalog/lease.ts';
 import { local } from '../../src/destinations/local/index.ts';
-import { applyGraph, captureAction, makeWorld, readJson, type World } from './world.ts';
+import { findProgram } from '../../src/programs.ts';
+import {
+  applyGraph,
+  captureAction,
+  graphOf,
+  makeWorld,
+  ok,
+  readJson,
+  task,
+  verifyTask,
+  type World,
+  workScope,
+} from './world.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -24,6 +36,8 @@ const canMount = (() => {
     return false;
   }
 })();
+const hasKeygen = findProgram('ssh-keygen', process.env) !== null;
+if (!hasKeygen) console.log('skipped: ssh-keygen, which checks signatures, is not installed');
 if (!canMount) console.log('skipped: full file systems need the right to mount a tmpfs');
 
 describe.skipIf(!canMount)('a full file system', () => {
@@ -152,6 +166,48 @@ it('secrets are in no event, no record and no file', async () => {
   );
   expect(everything.length).toBeGreaterThan(8);
   expect(everything.join('\n')).not.toContain(secret);
+});
+
+describe('RECOVERY.md', () => {
+  const documented = (action = captureAction(world, 'seq 1 1000 | gzip', { extension: '.txt.gz' })) => {
+    action.manifest.recovery = ['cat ARTIFACT | gzip -dc > data.txt'];
+    const write = task('document', { do: 'document', destination: 'main', backups: ['orders'] }, ok('capture'), {
+      within: ['lease:main'],
+    });
+    return applyGraph(world, action, [write]);
+  };
+
+  it('holds commands that bring the newest good backup back without this program', async () => {
+    const outcome = await world.run(documented());
+    expect(outcome.exitCode).toBe(0);
+    const page = await readFile(world.at('main', 'shop/RECOVERY.md'), 'utf8');
+    expect(page).toContain(outcome.bindings['capture.id']);
+    const script = /```sh\n([\s\S]*?)```/.exec(page)![1]!;
+    const folder = join(world.root, 'recovered');
+    await mkdir(folder);
+    execFileSync('sh', ['-e', '-c', script], { cwd: folder });
+    expect((await readFile(join(folder, 'data.txt'), 'utf8')).split('\n')).toHaveLength(1001);
+  });
+
+  it.skipIf(!hasKeygen)('is signed where the plan signs, and so are manifests, as ssh-keygen checks them', async () => {
+    const key = join(world.root, 'signing');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+    world.plan.secrets.signing = { file: key, optional: false };
+    world.plan.signing = { key: 'signing', public: `${key}.pub` };
+    const outcome = await world.run(documented());
+    expect(outcome.exitCode).toBe(0);
+    await writeFile(join(world.root, 'allowed'), `shop ${await readFile(`${key}.pub`, 'utf8')}`);
+    const manifest = (await world.files('main')).find((file) => file.endsWith('.manifest.json'))!;
+    for (const file of ['shop/RECOVERY.md', manifest]) {
+      const check = 'ssh-keygen -Y verify -f "$1/allowed" -I shop -n runner-manifest@v1 -s "$2.sig" < "$2"';
+      expect(execFileSync('sh', ['-c', check, 'sh', world.root, world.at('main', file)]).toString()).toMatch(/^Good/);
+    }
+    const text = await readFile(world.at('main', manifest), 'utf8');
+    await writeFile(world.at('main', manifest), text.replace('"runner": "', '"runner": "x'));
+    const id = outcome.bindings['capture.id']!;
+    const graph = graphOf('verify', [verifyTask(world, 'checksum', id)], [workScope()]);
+    expect((await world.run(graph)).exitCode).toBe(2);
+  });
 });
 
 it('the run record says what was done', async () => {

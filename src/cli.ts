@@ -31,8 +31,9 @@ async function main(): Promise<ExitCode> {
 }
 
 async function end(code: ExitCode): Promise<void> {
-  await terminal.flush();
-  process.exit(code);
+  const lost = await terminal.flush();
+  const worse = lost && code === ExitCode.success ? await reportError(lost, terminal) : code;
+  process.exit(worse);
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

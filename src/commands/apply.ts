@@ -14,7 +14,7 @@ import { withShelves } from './shelves.ts';
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const plan = await openPlan(invocation, host);
   const named = namedBackups(plan, invocation.words);
-  const only = invocation.options.due ? await dueOnes(plan, named, host) : named;
+  const only = invocation.options.due ? await dueOnes(plan, named, invocation, host) : named;
   if (only === null) return ExitCode.success;
   const facts = await readFacts(plan, { environment: host.environment });
   const graph = compileApply(plan, facts, { only });
@@ -32,13 +32,19 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
 }
 
 /** The backups that their schedule owes; null when none is owed. */
-async function dueOnes(plan: ResolvedPlan, named: string[], host: Host): Promise<string[] | null> {
+async function dueOnes(
+  plan: ResolvedPlan,
+  named: string[],
+  invocation: Invocation,
+  host: Host,
+): Promise<string[] | null> {
   const wanted = named.length > 0 ? named.map((name) => findBackup(plan, name)) : plan.backups;
   const all = await withShelves(plan, Object.keys(plan.destinations), null, host, ({ places }) =>
     debts(wanted, plan.timezone, places, new Date()),
   );
   const owed = all.filter(({ due }) => due).map(({ backup }) => backup);
   if (owed.length > 0) return owed;
+  if (invocation.options.quiet) return null;
   const [next] = all;
   const hint = next
     ? `; next is ${next.backup} at ${wallClock(next.next, plan.timezone)} ${plan.timezone}`

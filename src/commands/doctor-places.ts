@@ -42,7 +42,7 @@ export async function examinePlaces(plan: ResolvedPlan, shelves: Shelves): Promi
 }
 
 async function tryWriting(plan: ResolvedPlan, destination: Destination): Promise<string> {
-  const key = `${plan.name}/.runner/probe/${newNonce()}`;
+  const key = `${plan.name}/.runner/probe-${newNonce()}`;
   await destination.write(key, Buffer.from('probe\n'));
   await destination.remove(key);
   return 'yes';

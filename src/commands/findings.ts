@@ -21,7 +21,7 @@ export async function say(invocation: Invocation, host: Host, saying: (timezone:
     tellFailures(shelves, host);
     const copies = await readCopies(await findRow(plan, shelves, id), shelves.places, warn);
     let written = 0;
-    for (const { place, sha256 } of copies) {
+    for (const { place, sha256, copy } of copies) {
       const { reason } = invocation.options;
       const record = {
         format: Format.record,
@@ -36,7 +36,7 @@ export async function say(invocation: Invocation, host: Host, saying: (timezone:
         ...(until === undefined ? {} : { until }),
       };
       try {
-        await writeFinding(place.destination, plan.name, record);
+        await writeFinding(place.destination, plan.name, record, copy.entry);
         written += 1;
       } catch (error) {
         warn(`nothing was written at ${place.name}: ${(error as Error).message}`);

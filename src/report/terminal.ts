@@ -17,8 +17,8 @@ export type Terminal = {
   readonly color: boolean;
   /** Whether the reader of standard output has gone. */
   readonly deaf: boolean;
-  /** Resolves when everything has left the process. */
-  flush(): Promise<void>;
+  /** Resolves when everything has left the process; with the error when data was lost on its way. */
+  flush(): Promise<Error | null>;
 };
 
 type Streams = { stdin: { isTTY?: boolean }; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
@@ -26,10 +26,11 @@ type Streams = { stdin: { isTTY?: boolean }; stdout: NodeJS.WriteStream; stderr:
 export function openTerminal(streams: Streams, environment: Record<string, string | undefined>): Terminal {
   const { stdin, stdout, stderr } = streams;
   const gone = new Set<unknown>();
+  let lost: Error | null = null;
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       // A reader that has seen enough is no fault; a full disk behind `> file` is one.
-      if (error.code !== 'EPIPE' && stream === stdout) throw error;
+      if (error.code !== 'EPIPE' && stream === stdout) lost ??= error;
       gone.add(stream);
     });
   }
@@ -51,13 +52,16 @@ export function openTerminal(streams: Streams, environment: Record<string, strin
     },
     flush: async () => {
       await Promise.all([drained(stdout, gone), drained(stderr, gone)]);
+      // The error of a write that failed at once is told a turn later.
+      await new Promise((resolve) => setImmediate(resolve));
+      return lost;
     },
   };
 }
 
 function drained(stream: NodeJS.WriteStream | WriteStream, gone: Set<unknown>): Promise<void> {
   return new Promise((resolve) => {
-    if (gone.has(stream) || stream.writableLength === 0) resolve();
+    if (gone.has(stream)) resolve();
     else stream.write('', () => resolve());
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runner, shell } from '../helpers/runner.ts';
@@ -94,9 +94,8 @@ describe('show', () => {
       .replace('ARTIFACT', join(place.path, 'store', key));
     const opened = await shell(`mkdir out && cd out && ${line}`, { cwd: place.path });
     expect(opened.exitCode).toBe(0);
-    expect(readdirSync(join(place.path, 'out'), { recursive: true })).toContain(
-      join(place.path.slice(1), 'notes', 'first.txt'),
-    );
+    const names = readdirSync(join(place.path, 'out'), { recursive: true, encoding: 'utf8' });
+    expect(names.filter((name) => name.endsWith('notes/first.txt'))).toHaveLength(1);
   });
 
   it('as JSON holds the manifest', async () => {
@@ -164,7 +163,8 @@ describe('plan, prune and doctor', () => {
     expect(new Set(checks.map(({ check }: { check: string }) => check))).toEqual(
       new Set(['program', 'path', 'destination', 'writable', 'free space', 'lock', 'clock', 'newest']),
     );
-    expect(existsSync(join(place.path, 'store', 'small', '.runner', 'probe'))).toBe(false);
+    const left = readdirSync(join(place.path, 'store', 'small', '.runner'));
+    expect(left.filter((name) => name.includes('probe'))).toEqual([]);
   });
 });
 

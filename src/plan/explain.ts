@@ -17,30 +17,30 @@ export function explain(value: unknown, definition: DefinitionName, pointer: str
   const choices = outermostChoices(errors);
   const problems: Problem[] = [];
   for (const error of errors) {
-    const isBelow = choices.some(({ instancePath }) => within(error.instancePath, instancePath));
-    if (isBelow) continue;
+    if (choices.has(error.instancePath) || hasAncestor(error.instancePath, choices)) continue;
     const owner = error.instancePath === '' && definition !== 'plan' ? spoken(definition) : null;
     const problem = word(error, pointer + error.instancePath, owner);
     if (problem) problems.push(problem);
   }
-  for (const { instancePath, data, parentSchema } of choices) {
+  for (const { instancePath, data, parentSchema } of choices.values()) {
     problems.push(...explainChoice(data, branchesOf(parentSchema!.anyOf), pointer + instancePath));
   }
   return withoutEchoes(problems);
 }
 
-function within(path: string, ancestor: string): boolean {
-  return path === ancestor || path.startsWith(`${ancestor}/`);
+/** The unions that nothing fitted, by where they stand; of those inside each other the outer ones, which are reported last. */
+function outermostChoices(errors: ErrorObject[]): Map<string, ErrorObject> {
+  const choices = errors.filter(({ keyword, parentSchema }) => keyword === 'anyOf' && parentSchema?.anyOf[0].$ref);
+  const byPath = new Map(choices.map((error) => [error.instancePath, error]));
+  return new Map([...byPath].filter(([path]) => !hasAncestor(path, byPath)));
 }
 
-/** The unions that nothing fitted; of those inside each other the outer ones, which are reported last. */
-function outermostChoices(errors: ErrorObject[]): ErrorObject[] {
-  const choices = errors.filter(({ keyword, parentSchema }) => keyword === 'anyOf' && parentSchema?.anyOf[0].$ref);
-  return choices.filter(({ instancePath }, index) =>
-    choices.every((other, place) =>
-      other.instancePath === instancePath ? place <= index : !within(instancePath, other.instancePath),
-    ),
-  );
+function hasAncestor(path: string, known: ReadonlyMap<string, unknown>): boolean {
+  for (let end = path.lastIndexOf('/'); end >= 0; end = path.lastIndexOf('/', end - 1)) {
+    if (known.has(path.slice(0, end))) return true;
+    if (end === 0) break;
+  }
+  return false;
 }
 
 /** The definitions that a union chooses from; a union within it is its branches. */

@@ -94,10 +94,10 @@ function transformNames(check: Check, list: unknown, pointer: string, isOpen: bo
   for (const [index, item] of items(list)) {
     if (typeof item !== 'string') continue;
     const at = `${pointer}/${index}`;
-    const lists = isOpen ? Object.keys(map(check.plan.transforms)) : [];
+    const lists = isOpen ? map(check.plan.transforms) : {};
     if (transformKinds.includes(item)) check.problems.push(...explain({}, `transform-${item}` as DefinitionName, at));
-    else if (lists.includes(item)) check.used.transforms.add(item);
-    else check.problems.push(unknown('transform', item, [...transformKinds, ...lists], at));
+    else if (Object.hasOwn(lists, item)) check.used.transforms.add(item);
+    else check.problems.push(unknown('transform', item, [...transformKinds, ...Object.keys(lists)], at));
   }
 }
 
@@ -121,13 +121,19 @@ function secretNames(check: Check, node: unknown, pointer: string): void {
 }
 
 function use(check: Check, section: Section, name: string, pointer: string, key = false): void {
-  const known = Object.keys(map(check.plan[section]));
-  if (known.includes(name)) check.used[section].add(name);
-  else check.problems.push({ ...unknown(nouns[section], name, known, pointer), ...(key && { key: true as const }) });
+  const known = map(check.plan[section]);
+  if (Object.hasOwn(known, name)) check.used[section].add(name);
+  else {
+    const problem = unknown(nouns[section], name, Object.keys(known), pointer);
+    check.problems.push({ ...problem, ...(key && { key: true as const }) });
+  }
 }
 
+/** A plan with more names than this is not looked through for one that is near: comparing all with all would take minutes. */
+const comparedNames = 1000;
+
 function unknown(noun: string, name: string, known: readonly string[], pointer: string): Problem {
-  const suggestion = nearest(name, known);
+  const suggestion = known.length <= comparedNames ? nearest(name, known) : undefined;
   return {
     pointer,
     message: `there is no ${noun} ${quoted(name)}`,

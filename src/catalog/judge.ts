@@ -22,12 +22,10 @@ export type Judgement = {
   problem?: string;
 };
 
-/** What reading the manifest (and other shelves) told beside the names. */
+/** What reading the manifest told beside the names. */
 export type Known = {
   /** Levels that the plan of its day required. */
   required: readonly Level[];
-  /** Passes at other destinations of a copy with the same manifest. */
-  passed?: readonly Level[];
   /** Artifacts that are not where the manifest says. */
   missing?: readonly string[];
 };
@@ -38,7 +36,7 @@ export type Known = {
  */
 export function judge(entry: ShelfEntry, required: readonly Level[], known: Known | null = null): Judgement {
   const marks = readMarks(entry.records);
-  const passed = known?.passed ? [...marks.passed, ...passedElsewhere(marks, known)] : marks.passed;
+  const { passed } = marks;
   const proven = holds(passed, required) || (known !== null && holds(passed, known.required));
   const { pin } = marks;
   const common = { pinned: pin !== null, pin, passed, consult: false };
@@ -75,12 +73,6 @@ function readMarks(records: readonly ShelfRecord[]): Marks {
 
 function isLevel(finding: string): finding is Level {
   return finding === 'checksum' || finding === 'content' || finding === 'restore';
-}
-
-/** What passed at another destination speaks of this copy once its bytes here were found to be those of the manifest. */
-function passedElsewhere(marks: Marks, known: Known | null): Level[] {
-  if (!marks.passed.includes('checksum')) return [];
-  return (known?.passed ?? []).filter((level) => level !== 'checksum');
 }
 
 /** Where a plan asks for nothing, the checksum of the commit is the mark. */

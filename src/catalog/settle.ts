@@ -11,6 +11,7 @@ import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatur
 import { directoryOf, manifestKey, signatureKey } from './keys.ts';
 import { parseManifest, readManifest, sha256Of } from './manifest.ts';
 import { writeFinding } from './records.ts';
+import { removalKeys } from './remove.ts';
 
 export type Settled = {
   /** Ids whose commit was finished, now or by the run itself. */
@@ -83,7 +84,9 @@ async function settleOne(
     await destination.removeAttempt(artifact.key, artifact.attempt);
     await destination.remove(artifact.key);
   }
-  await destination.remove(signatureKey(plan, journal.id));
+  // What was already written of it beside the manifest that never came: its signature and records.
+  const keys = await removalKeys(destination, plan, journal.id, []);
+  for (const left of keys.filter((name) => name !== journal.manifestKey)) await destination.remove(left);
   settled.removed.push(journal.id);
   await closeJournal(destination, key);
 }
@@ -118,8 +121,9 @@ async function commit(destination: Destination, plan: string, journalKey: string
   await destination.write(manifestKey(plan, manifest.id), bytes);
 }
 
-/** The positive mark of the commit, which the run had no time to write. */
+/** The positive mark of the commit, which the run had no time to write. A safety copy has none: it fills no slot. */
 async function finish(destination: Destination, plan: string, { manifest, bytes }: SealedManifest, o: SettleOptions) {
+  if (manifest.purpose === 'safety') return;
   const prefix = `${directoryOf(plan, manifest.id)}/${manifest.id}.checksum-`;
   for await (const batch of destination.list(prefix)) if (batch.length > 0) return;
   if (!(await agrees(destination, manifest))) return;

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runner, shell } from '../helpers/runner.ts';
 import { type Workplace, workplace } from './plan.ts';
@@ -15,6 +16,8 @@ beforeAll(async () => {
     writeFileSync(join(place.path, 'notes', 'first.txt'), `round ${round}\n`);
     const made = await run(['apply', '--quiet']);
     expect(made).toEqual({ exitCode: 0, signal: null, stdout: '', stderr: '' });
+    // Ids count seconds: two backups of one second would be warned about.
+    await sleep(1000 - (Date.now() % 1000));
   }
   ids = JSON.parse((await run(['list', '--json'])).stdout).backups.map(({ id }: { id: string }) => id);
 });

@@ -1,6 +1,5 @@
 /** The suite must bite: each of these drivers is broken in one way, and the check that is meant to find it does. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../src/graph.ts';
@@ -8,8 +7,9 @@ import type { SourceKind } from '../../src/kind.ts';
 import { command } from '../../src/sources/command/index.ts';
 import { files } from '../../src/sources/files/index.ts';
 import { sqlite } from '../../src/sources/sqlite/index.ts';
-import { describeTree, makeTree, temporary } from '../kinds/files-data.ts';
+import { describeTree, makeTree } from '../kinds/files-data.ts';
 import { dump, makeShop } from '../kinds/sqlite-data.ts';
+import { temporary } from '../kinds/temporary.ts';
 import { failingSourceChecks, type SourceCase } from './source.ts';
 
 const root = makeTree(join(temporary(), 'tree'));
@@ -23,7 +23,7 @@ const tree: SourceCase = {
   elsewhere: makeTree(join(temporary(), 'aside')),
 };
 
-const directory = mkdtempSync(join(tmpdir(), 'runner-broken-'));
+const directory = temporary();
 const shop = makeShop(join(directory, 'shop.db'), 'delete');
 const database: SourceCase = {
   kind: sqlite,

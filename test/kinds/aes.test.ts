@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aes } from '../../src/transforms/aes/index.ts';
@@ -7,13 +6,14 @@ import { describeTransform } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { noise } from '../contracts/transform.ts';
 import { has } from './programs.ts';
+import { temporary } from './temporary.ts';
 
 const passphrase = 'p4ss phrase "with" $odd \\ signs ü';
 const spec = { key: { secret: 'backup-key' }, iterations: 10_000 };
 
 /** The passphrase in a file, as the manual command wants it. */
 function passphraseFile(): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'runner-aes-')), 'passphrase');
+  const file = join(temporary(), 'passphrase');
   writeFileSync(file, passphrase, { mode: 0o600 });
   return file;
 }

@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { age } from '../../src/transforms/age/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
 import { has } from './programs.ts';
+import { temporary } from './temporary.ts';
 
 /** Two key pairs and a file of recipients, made by age itself. */
 function makeKeys() {
-  const directory = mkdtempSync(join(tmpdir(), 'runner-age-'));
+  const directory = temporary();
   const pair = (name: string) => {
     const identity = join(directory, name);
     execFileSync('age-keygen', ['-o', identity], { stdio: 'pipe' });

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SourceCommand } from '../../src/plan/generated/types.ts';
@@ -7,8 +6,8 @@ import { command } from '../../src/sources/command/index.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { noise } from '../contracts/transform.ts';
+import { temporary } from './temporary.ts';
 
-const temporary = () => mkdtempSync(join(tmpdir(), 'runner-command-'));
 const spec = (rest: Omit<SourceCommand, 'type'>): SourceCommand => ({ type: 'command', ...rest });
 
 function live(): string {

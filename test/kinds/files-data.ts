@@ -3,7 +3,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -11,10 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-export const temporary = () => mkdtempSync(join(tmpdir(), 'runner-files-'));
 
 /** Names are bytes. */
 export const strange = Buffer.from([0x62, 0xff, 0xfe, 0x63]);

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateKey } from 'openpgp';
+import { temporary } from './temporary.ts';
 
 export type KeyPair = { publicFile: string; privateFile: string; fingerprint: string };
 type Options = { passphrase?: string; signOnly?: boolean; expired?: boolean };
@@ -12,7 +12,7 @@ const day = 86_400;
 
 /** Key files in a directory of their own; no keyring is touched. */
 export async function makeKey(name: string, options: Options = {}): Promise<KeyPair> {
-  const directory = mkdtempSync(join(tmpdir(), 'runner-gpg-'));
+  const directory = temporary();
   const { publicKey, privateKey } = await generateKey({
     type: 'rsa',
     rsaBits: 2048,
@@ -31,7 +31,7 @@ export async function makeKey(name: string, options: Options = {}): Promise<KeyP
 
 /** A keyring with these private keys in it; `end` ends its agent. */
 export function makeKeyring(files: string[]): { home: string; end(): void } {
-  const home = join(mkdtempSync(join(tmpdir(), 'k')), 'r');
+  const home = join(temporary(), 'r');
   mkdirSync(home, { mode: 0o700 });
   const run = (program: string, ...args: string[]) =>
     execFileSync(program, ['--homedir', home, ...args], { stdio: 'pipe', env: { PATH: process.env.PATH } });

@@ -1,10 +1,5 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'libsql';
-
-export const temporary = () => mkdtempSync(join(tmpdir(), 'runner-sqlite-'));
 
 /** A small shop. `mode` is SQLite's journal mode. */
 export function makeShop(path: string, mode = 'wal', rows = 500): string {

@@ -8,7 +8,8 @@ import { sqlite } from '../../src/sources/sqlite/index.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { has } from './programs.ts';
-import { dump, makeShop, temporary } from './sqlite-data.ts';
+import { dump, makeShop } from './sqlite-data.ts';
+import { temporary } from './temporary.ts';
 
 const oddName = `-it's a "shop" $HOME; ü\\x.db`;
 

@@ -14,6 +14,7 @@ export function restoreSteps(context: RestoreContext, hook: 'before' | 'after', 
     needs: index === 0 ? needs : [{ task: `${hook}:${index}`, on: 'ok' as const }],
     action: { do: 'step' as const, step: compileStep(step, backup.source, restoreEnvironment(context), facts) },
     outputs: [],
+    ...(step.timeout === undefined ? {} : { timeout: step.timeout }),
     backup: backup.name,
   }));
 }

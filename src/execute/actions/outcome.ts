@@ -35,6 +35,8 @@ function outcomeOf(graph: Graph, own: Task[], results: GraphResults['results']):
   const main = own.filter(({ action }) => essential[graph.command].includes(action.do));
   const failed = own.filter((task) => ended(task) === 'failed' || ended(task) === 'interrupted');
   const missed = main.filter((task) => !succeeded(results.get(task.id)) && !isNeedlessRollBack(task, ended(task)));
+  // Destinations are pruned one by one: what went well at one of them is done.
+  if (missed.length > 0 && graph.command === 'prune' && missed.length < main.length) return 'partial';
   if (missed.length > 0) return failed.length === 0 ? 'skipped' : 'failed';
   return failed.length > 0 || own.some((task) => ended(task) === 'partial') ? 'partial' : 'ok';
 }

@@ -2,8 +2,12 @@ import { basename } from 'node:path';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import type { Ended } from './launch.ts';
 
-/** Ends that the kernel reports within this time of each other have no order. */
-const simultaneousSeconds = 0.02;
+/**
+ * Ends that are reported within this time of each other have no order: a program's files are closed, and its reader's
+ * complaint may be heard, before its own end is. The upstream one is the likelier cause then, since one that only lost
+ * its reader is told apart by its signal or its words.
+ */
+const simultaneousSeconds = 0.5;
 const brokenPipe = /broken pipe|\bEPIPE\b|connection reset by peer|\bECONNRESET\b/i;
 
 /**

@@ -15,8 +15,6 @@ export type Mouth = {
   finish(): Promise<Ended[]>;
   /** Kills the consumer with its input still open, or removes the file. */
   discard(reason: Error): Promise<Ended[]>;
-  /** Resolves when a consumer has ended, for whatever reason. */
-  ended: Promise<unknown>;
 };
 
 /** Opens the intake. A program is started in the tick in which this resolves, a file is made new. */
@@ -25,7 +23,7 @@ export async function openMouth(options: PourOptions): Promise<Mouth> {
   const { intake } = options;
   if ('consume' in intake) return consumer(intake.consume, options);
   if ('file' in intake) return await file(intake);
-  return { take: async () => {}, finish: async () => [], discard: async () => [], ended: new Promise(() => {}) };
+  return { take: async () => {}, finish: async () => [], discard: async () => [] };
 }
 
 function consumer(launch: Parameters<typeof startPipeline>[0][number], options: PourOptions): Mouth {
@@ -42,7 +40,7 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
           pipeline.kill(error);
         });
   return {
-    take: (batch) => feedChild(input, batch),
+    take: (batch) => feedChild(input, batch, pipeline.ended),
     finish: async () => {
       input.end();
       const ended = await pipeline.ended;
@@ -55,7 +53,6 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
       pipeline.kill(reason);
       return pipeline.ended;
     },
-    ended: pipeline.ended,
   };
 }
 
@@ -95,7 +92,6 @@ async function file(intake: { file: string; mode: number }): Promise<Mouth> {
       await rm(intake.file, { force: true });
       return [];
     },
-    ended: new Promise(() => {}),
   };
 }
 

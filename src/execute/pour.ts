@@ -32,7 +32,6 @@ export type Poured = { artifact: { size: number; sha256: string }; plain: { size
 
 /** A program that broke its pipe is about to be reaped: its own reason beats our failed write. */
 const reapSeconds = 3;
-const settleSeconds = 0.1;
 
 type Run = {
   options: PourOptions;
@@ -91,7 +90,10 @@ async function flow(run: Run): Promise<Poured> {
     artifact = checked(run);
   } else {
     const input = decode.input as Writable;
-    const feeding = pump(options.source, (batch) => feedChild(input, batch), { signal, onChunk: count }).then(() => {
+    const feeding = pump(options.source, (batch) => feedChild(input, batch, decode.ended), {
+      signal,
+      onChunk: count,
+    }).then(() => {
       const right = checked(run);
       input.end();
       return right;
@@ -125,11 +127,7 @@ function checked({ hash, size, options: { expected } }: Run): Poured['artifact']
 async function blame(run: Run, error: unknown): Promise<RunnerError> {
   const { decode, mouth, options } = run;
   const reason = asRunnerError(error);
-  if (error instanceof Unread && !options.signal.aborted) {
-    await within(reapSeconds, Promise.race([decode?.ended ?? mouth.ended, mouth.ended]));
-    // The death of the consumer takes the decoders with it, and may be reported after theirs.
-    await within(settleSeconds, mouth.ended);
-  }
+  if (error instanceof Unread && !options.signal.aborted) await within(reapSeconds, error.ended);
   const taken = mouth.discard(reason);
   decode?.kill(reason);
   options.source.destroy();

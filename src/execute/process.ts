@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { RunnerError } from '../diagnostic.ts';
+import { endGroup } from './group.ts';
 import type { Guard } from './guard.ts';
 import type { Ended, Fault, Launch } from './launch.ts';
 import { Stderr } from './stderr.ts';
@@ -11,8 +12,6 @@ import { TransientError } from './transient.ts';
 
 /** The longest that setTimeout can wait; a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;
-/** How long a group may take to end in good order. */
-const graceSeconds = 5;
 /** A grandchild may hold stderr open for ever; the program itself has ended. */
 const stderrSeconds = 0.5;
 
@@ -162,23 +161,6 @@ function exit(child: ChildProcess, began: number): Promise<End> {
   return new Promise((resolve) => {
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, seconds: secondsSince(began) }));
   });
-}
-
-async function endGroup(group: number): Promise<void> {
-  if (!signalGroup(group, 'SIGTERM')) return;
-  for (let waited = 0; waited < graceSeconds * 1000; waited += 50) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    if (!signalGroup(group, 0)) return;
-  }
-  signalGroup(group, 'SIGKILL');
-}
-
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-group, signal);
-  } catch {
-    return false;
-  }
 }
 
 function tooSlow(launch: Launch): Error {

@@ -90,12 +90,20 @@ export function send(stream: Writable, batch: readonly Uint8Array[]): Promise<vo
 }
 
 /** A program ended, or closed its input, before it had taken what was written to it. */
-export class Unread extends Error {}
+export class Unread extends Error {
+  /** Resolves when the program has ended: its exit tells why. */
+  readonly ended: Promise<unknown>;
 
-/** `send` to a program's input: a broken pipe is the program's doing, and its exit will tell why. */
-export function feedChild(stream: Writable, batch: readonly Uint8Array[]): Promise<void> {
+  constructor(cause: Error, ended: Promise<unknown>) {
+    super(cause.message, { cause });
+    this.ended = ended;
+  }
+}
+
+/** `send` to a program's input: a broken pipe is the program's doing, and rejects with Unread. */
+export function feedChild(stream: Writable, batch: readonly Uint8Array[], ended: Promise<unknown>): Promise<void> {
   return send(stream, batch).catch((error: Error) => {
-    throw new Unread(error.message, { cause: error });
+    throw new Unread(error, ended);
   });
 }
 

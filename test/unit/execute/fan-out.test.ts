@@ -94,7 +94,8 @@ describe('fan-out', () => {
     const pipeline = producer(['cat', '/dev/zero']);
     await expect(fanOut(pipeline.output as Readable, [{ name: 'a', sink }], { signal: calm })).rejects.toThrow('gone');
     expect(sink.aborted).toBe(1);
-    expect((await pipeline.ended)[0]?.signal).toBe('SIGPIPE');
+    // SIGPIPE, or a write error where it was caught waiting.
+    expect((await pipeline.ended)[0]?.verdict).toBe('failed');
   });
 
   test('a slow sink holds the producer back: never more than a few batches are in memory', async () => {

@@ -160,6 +160,11 @@ describe('faults', () => {
     );
   });
 
+  test('a consumer that closes its input and takes its time to fail still gives its own reason', async () => {
+    const consume = shell('exec <&-; sleep 0.5; echo "disk full" >&2; exit 4');
+    await expect(pour(options({ intake: { consume } }))).rejects.toThrow('"sh" failed with exit code 4: disk full');
+  });
+
   test('a consumer that is content with half has not taken it in', async () => {
     const endless = createReadStream('/dev/zero', { end: 50_000_000 });
     const consume = launch(['head', '-c', '1000']);

@@ -235,6 +235,15 @@ describe('the target stays untouched', () => {
     await untouched(graph, /rows: it is 0, expected at least 1/);
   });
 
+  it('when what must stop does not stop: what it may have stopped is started again', async () => {
+    const graph = restoreGraph({ stop: true });
+    const stopped = graph.scopes.find(({ id: name }) => name === 'stopped')!;
+    const step = { step: 'run' as const, command: shell(`echo stop >> ${world.root}/service; exit 1`) };
+    stopped.acquire = { do: 'step', step };
+    await untouched(graph, /exit code 1/);
+    expect(await readFile(join(world.root, 'service'), 'utf8')).toBe('stop\nstart\n');
+  });
+
   it('when something lies where the old data would go', async () => {
     await writeFile(aside, 'in the way');
     const outcome = await world.run(restoreGraph());

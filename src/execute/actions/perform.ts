@@ -10,7 +10,7 @@ import { lease, releaseLease } from './lease.ts';
 import { preflight } from './preflight.ts';
 import { prune } from './prune.ts';
 import { settleDestination } from './settle.ts';
-import { performStep } from './step.ts';
+import { performScopeStep, performStep } from './step.ts';
 import { swap, unswap } from './swap.ts';
 import { unpack } from './unpack.ts';
 import { verify } from './verify.ts';
@@ -27,7 +27,7 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
     case 'settle':
       return await settleDestination(action, run, context);
     case 'step':
-      return await performStep(action.step, run, context);
+      return await (context.task ? performStep : performScopeStep)(action.step, run, context);
     case 'capture':
       return await capture(action, run, context);
     case 'verify':

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { render } from '../../bind.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Step } from '../../graph.ts';
+import type { Command, Step } from '../../graph.ts';
 import type { PerformContext, Performed } from '../schedule.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
@@ -9,6 +10,37 @@ import { programsOf } from './programs.ts';
 /** Milliseconds between two tries of a URL, and the longest that one try may take. */
 const pause = 500;
 const oneTry = 10_000;
+
+/**
+ * A step of a scope stops something: what starts it again is armed first, in a process that survives us, and is also run
+ * when the stop itself failed, since it may have stopped a part.
+ */
+export async function performScopeStep(step: Step, run: RunContext, context: PerformContext): Promise<Performed> {
+  const scope = run.graph.scopes.find(({ id }) => id === context.id);
+  const release = scope?.release.do === 'step' && scope.release.step.step === 'run' ? scope.release.step : null;
+  if (!release) return await performStep(step, run, context);
+  const isRelease = scope?.release.do === 'step' && scope.release.step === step;
+  if (isRelease) return await performStep(step, run, context).finally(() => run.guard.disarm(context.id));
+  run.guard.arm(context.id, standalone(release.command, context));
+  try {
+    return await performStep(step, run, context);
+  } catch (error) {
+    const failed = await programsOf(run, context).cleanUp([release.command]);
+    run.guard.disarm(context.id);
+    for (const { message } of failed) context.emit({ event: 'notice', level: 'error', task: context.id, message });
+    throw error;
+  }
+}
+
+/** A command as the guard can run it: in our folder, with its own variables, but without secrets. */
+function standalone({ argv, env, cwd }: Command, { lookup }: PerformContext): string[] {
+  const variables = Object.entries(env ?? {}).flatMap(([name, value]) =>
+    typeof value === 'object' && 'secret' in value ? [] : [`${name}=${render(value, lookup)}`],
+  );
+  const folder = cwd === undefined ? process.cwd() : render(cwd, lookup);
+  const words = argv.map((argument) => render(argument, lookup));
+  return ['sh', '-c', 'cd "$1" && shift && exec env "$@"', 'sh', folder, ...variables, ...words];
+}
 
 /** A step of a hook or of a recovery. */
 export async function performStep(step: Step, run: RunContext, context: PerformContext): Promise<Performed> {

@@ -17,7 +17,7 @@ export type ExitRule = { code: number; lines: { pattern: string; means: 'ignore'
 export type Command = {
   argv: Argument[];
   env?: Record<string, Value>;
-  /** Start from the runner's own environment: for hooks and for `command` sources. */
+  /** A program of the user's (hooks, `command` sources): it gets the runner's own environment and starts in the plan's folder. */
   inheritEnvironment?: true;
   cwd?: Argument;
   /** Bytes written to a descriptor (0 for standard input when nothing else feeds it, or >= 3) and then closed. */

@@ -36,6 +36,6 @@ export default defineConfig({
     minify: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
-    banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+    banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env -S node --' : ''),
   },
 });

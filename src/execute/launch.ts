@@ -44,6 +44,8 @@ export type LaunchHost = {
   environment: Readonly<Record<string, string | undefined>>;
   readSecret: ReadSecret;
   runId: string;
+  /** The plan's folder: where programs of the user's own start, as relative paths of a plan do. */
+  directory?: string;
 };
 
 /** Names a program's processes as ours: the guard sweeps what carries it after our death. */
@@ -67,6 +69,7 @@ export async function prepareLaunch(command: Command, lookup: Lookup, host: Laun
   }
   const launch: Launch = { argv, env, feed, exits: command.exits ?? [] };
   if (command.cwd !== undefined) launch.cwd = render(command.cwd, lookup);
+  else if (command.inheritEnvironment && host.directory !== undefined) launch.cwd = host.directory;
   if (command.timeout !== undefined) launch.timeout = command.timeout;
   return launch;
 }

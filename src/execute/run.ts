@@ -104,7 +104,7 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     graph,
     plan,
     secrets,
-    host: { environment, readSecret: secrets.read, runId: run },
+    host: { environment, readSecret: secrets.read, runId: run, directory: plan.directory },
     guard: startGuard(run),
     places: openPlaces(plan, secrets.read, options.destinations ?? {}),
     programs: options.programs ?? {},

@@ -1,3 +1,4 @@
+import type { ErrorObject } from 'ajv';
 import type { Diagnostic } from '../diagnostic.ts';
 import { explain, isPolicy } from './explain.ts';
 import type { Plan } from './generated/types.ts';
@@ -36,16 +37,26 @@ export function toDiagnostics(rule: string, problems: readonly Problem[], loaded
 
 /** `${N:-7}` is a text until the schema says what stands there. */
 function coerced(loaded: Loaded): unknown {
-  if (loaded.interpolated.size === 0 || validators.plan(loaded.value)) return loaded.value;
+  if (loaded.interpolated.size === 0) return loaded.value;
   const value = structuredClone(loaded.value);
-  for (const { keyword, params, instancePath, data } of validators.plan.errors ?? []) {
-    if (keyword !== 'type' || typeof data !== 'string' || !loaded.interpolated.has(instancePath)) continue;
-    const wanted = [params.type].flat() as string[];
-    if (wanted.includes('boolean') && /^(?:true|false)$/.test(data)) set(value, instancePath, data === 'true');
-    const isNumber = wanted.includes('number') || wanted.includes('integer');
-    if (isNumber && /^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$/.test(data)) set(value, instancePath, Number(data));
+  if (!validators.plan(value)) coerceWhere(validators.plan.errors ?? [], '', value, loaded);
+  for (const { pointer, retention } of writtenRetentions(value)) {
+    const validate = validators['retention-policy'];
+    if (!validate(retention)) coerceWhere(validate.errors ?? [], pointer, value, loaded);
   }
   return value;
+}
+
+/** Texts that came from variables become the number or boolean that the errors say was wanted. */
+function coerceWhere(errors: readonly ErrorObject[], base: string, value: unknown, { interpolated }: Loaded): void {
+  for (const { keyword, params, instancePath, data } of errors) {
+    const pointer = base + instancePath;
+    if (keyword !== 'type' || typeof data !== 'string' || !interpolated.has(pointer)) continue;
+    const wanted = [params.type].flat() as string[];
+    if (wanted.includes('boolean') && /^(?:true|false)$/.test(data)) set(value, pointer, data === 'true');
+    const isNumber = wanted.includes('number') || wanted.includes('integer');
+    if (isNumber && /^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$/.test(data)) set(value, pointer, Number(data));
+  }
 }
 
 function set(value: unknown, pointer: string, entry: unknown): void {
@@ -57,6 +68,11 @@ function set(value: unknown, pointer: string, entry: unknown): void {
 
 /** `{ dayly: 7d }` could be read as the retention "7d" of a destination "dayly": what a map is decides before it is read. */
 function retentionProblems(value: unknown): Problem[] {
+  return writtenRetentions(value).flatMap(({ pointer, retention }) => explain(retention, 'retention-policy', pointer));
+}
+
+/** Retentions that stand in the defaults or in a backup itself, not those by destination. */
+function writtenRetentions(value: unknown): { pointer: string; retention: unknown }[] {
   if (typeOf(value) !== 'object') return [];
   const { defaults, backups } = value as Record<string, unknown>;
   const holders: [string, unknown][] = [['/defaults', defaults]];
@@ -68,7 +84,7 @@ function retentionProblems(value: unknown): Problem[] {
     if (typeOf(holder) !== 'object') return [];
     const { retention } = holder as Record<string, unknown>;
     if (typeOf(retention) !== 'object' || !isPolicy(retention as Record<string, unknown>)) return [];
-    return explain(retention, 'retention-policy', `${pointer}/retention`);
+    return [{ pointer: `${pointer}/retention`, retention }];
   });
 }
 

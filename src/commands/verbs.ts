@@ -98,6 +98,7 @@ export const verbs: Verb[] = [
     flags: [
       { flags: '--id <id>', text: 'this backup (default: the newest of each)' },
       { flags: '--level <level>', text: 'only this check (default: all that the plan asks for)', choices: levels },
+      { flags: '--plan-only', text: 'show what would be done and stop' },
       ...running,
     ],
     examples: ['runner verify plans/prod.yaml', 'runner verify plans/prod.yaml orders --level restore'],

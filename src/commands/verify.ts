@@ -1,8 +1,10 @@
+import { graphDigest } from '../compile/digest.ts';
 import { compileVerify } from '../compile/index.ts';
 import type { Choice } from '../compile/verify.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
+import { renderText } from '../preview/text.ts';
 import type { Host, Invocation } from './command.ts';
 import { backupOf, findRow, newestOf, type ReadCopy, readCopies } from './find.ts';
 import { findBackup, openPlan } from './plan-file.ts';
@@ -14,7 +16,7 @@ type Wanted = { choices: Choice[]; complaints: string[] };
 
 /** `runner verify`: the newest backup of each entry, or one by its id, checked through its destinations. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const { id, level } = invocation.options;
+  const { id, level, planOnly, json } = invocation.options;
   const [word] = invocation.words;
   const name = id === undefined ? word : backupOf(id);
   if (word !== undefined && word !== name) {
@@ -27,6 +29,12 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (choices.length === 0) throw new RunnerError('there is nothing to verify');
   const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
   const graph = compileVerify(plan, facts, { choices, ...(level === undefined ? {} : { level }) });
+  if (planOnly) {
+    host.terminal.data(
+      json ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n` : renderText(graph),
+    );
+    return ExitCode.success;
+  }
   const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode === ExitCode.success && complaints.length > 0 ? ExitCode.partial : outcome.exitCode;

@@ -36,6 +36,7 @@ export default defineConfig({
     minify: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
+    // Without the dashes Node 20 takes our --env-file for its own option.
     banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env -S node --' : ''),
   },
 });

@@ -86,7 +86,7 @@ export async function readShelf(destination: Destination, plan: string, backup: 
 /** The same shelf as `readShelf` of this one backup would have given. */
 export function shelfOf(shelf: Shelf, backup: string): Shelf {
   const mine = (key: string) => key.startsWith(`${shelf.plan}/${backup}/`);
-  const names = { ...shelf.names, byBackup: new Map([[backup, shelf.names.byBackup.get(backup) ?? []]]) };
+  const names = { ...shelf.names, byBackup: new Map([...shelf.names.byBackup].filter(([name]) => name === backup)) };
   return {
     ...shelf,
     entries: shelf.entries.filter((entry) => entry.backup === backup),

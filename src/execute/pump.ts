@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { passed } from './collect.ts';
 
 /** Bytes of a batch; one is on its way while another one fills, whatever the stream's length. */
 export const batchBytes = 1024 * 1024;
@@ -52,6 +53,7 @@ export async function pump(
         options.onChunk?.(chunk);
         filling.push(chunk);
         bytes += chunk.length;
+        passed(chunk.length);
         if (!full()) return;
         if (onTheWay !== null) input.pause();
         dispatch();

@@ -18,8 +18,8 @@ test('memory does not grow with the stream', async () => {
   const small = run(250_000_000);
   const large = run(2_000_000_000);
   expect([small.size, large.size]).toEqual([250_000_000, 2_000_000_000]);
-  expect(large.memory).toBeLessThan(120 * 1024);
-  expect(large.memory).toBeLessThan(small.memory * 1.15);
+  expect(large.memory).toBeLessThan(90 * 1024);
+  expect(large.memory).toBeLessThan(small.memory * 1.25);
 });
 
 test('a consumer does not see a clean end when the runner is killed', async () => {

@@ -1,38 +1,17 @@
 /** What is read from the machine and from the destinations before a graph is compiled. */
 import { readFile } from 'node:fs/promises';
 import { judgeShelf } from './catalog/items.ts';
-import { readShelf, type Shelf, shelfOf } from './catalog/shelf.ts';
-import { requiredLevels } from './compile/capture.ts';
-import { inspectionKey } from './compile/chain.ts';
+import { readShelf, shelfOf } from './catalog/shelf.ts';
+import { inspectionKey, type RunFacts, type ShelfFacts } from './compile/facts.ts';
 import { closeDestinations, type Opened, openDestinations } from './destinations/open.ts';
 import { secretReader } from './execute/secrets.ts';
-import type { Facts, Inspection } from './kind.ts';
+import type { Inspection } from './kind.ts';
+import { requiredLevels } from './plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from './plan/resolved.ts';
 import { programFacts } from './programs.ts';
 import { findSource, findTransform } from './registry.ts';
 import type { Item } from './retention/decide.ts';
 import { pruneBlocked } from './retention/guard.ts';
-
-/**
- * One destination's shelf. By backup name: `items` for retention, `digests` of the names listed, `blocked` why nothing of
- * a backup may be pruned there.
- */
-export type ShelfFacts =
-  | {
-      shelf: Shelf;
-      items: Readonly<Record<string, Item[]>>;
-      digests: Readonly<Record<string, string>>;
-      blocked: Readonly<Record<string, string>>;
-    }
-  | { unknown: string };
-
-export type RunFacts = Facts & {
-  /** By `inspectionKey`. */
-  inspections: Readonly<Record<string, Inspection>>;
-  /** By destination name. */
-  shelves: Readonly<Record<string, ShelfFacts>>;
-  now: Date;
-};
 
 type FactOptions = {
   environment: Readonly<Record<string, string | undefined>>;

@@ -1,9 +1,9 @@
 /** What `doctor` looks at on this machine: programs, paths and keys, secrets. */
 
+import type { RunFacts } from '../compile/facts.ts';
 import { compileApply } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { pathProblem, programProblem, secretProblem } from '../execute/actions/requirements.ts';
-import type { RunFacts } from '../facts.ts';
 import type { Requirement } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';

@@ -1,5 +1,5 @@
 import { graphDigest } from '../compile/digest.ts';
-import { compileRestore, type RestoreChoice } from '../compile/restore.ts';
+import { compileRestore, type RestoreChoice } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';

@@ -3,7 +3,7 @@ import { compareIds } from '../catalog/identity.ts';
 import { type JudgeOptions, judgeShelf } from '../catalog/items.ts';
 import { type Judgement, judge } from '../catalog/judge.ts';
 import type { ShelfEntry } from '../catalog/shelf.ts';
-import { requiredLevels } from '../compile/capture.ts';
+import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { decide } from '../retention/decide.ts';
 import type { Tier } from '../retention/policy.ts';

@@ -1,4 +1,3 @@
-import type { RunFacts } from '../facts.ts';
 import type { Graph, Requirement, Scope, ShelfView, Task, TaskId } from '../graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { compileCapture } from './capture.ts';
@@ -12,6 +11,7 @@ import {
   settleTasks,
   stageCommands,
 } from './common.ts';
+import type { RunFacts } from './facts.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
 import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';

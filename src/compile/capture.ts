@@ -1,8 +1,9 @@
-import type { RunFacts } from '../facts.ts';
-import type { Action, Level, Requirement } from '../graph.ts';
+import type { Action, Requirement } from '../graph.ts';
+import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
 import { prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
+import type { RunFacts } from './facts.ts';
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;
 
@@ -58,11 +59,6 @@ export function compileCapture(
     action,
     requirements: [...kind.requirements(backup.source.spec, facts), ...chain.requirements, ...priorityPrograms(backup)],
   };
-}
-
-/** Levels that every backup must pass to be good: those of `verify` that are due after each capture. */
-export function requiredLevels(backup: ResolvedBackup): Level[] {
-  return backup.verify.filter((check) => check.every === undefined).map((check) => check.level);
 }
 
 function macOf(backup: ResolvedBackup): { secret: string; iterations: number } | undefined {

@@ -1,8 +1,10 @@
 /** The transforms of a backup as the links of a pipeline, forward from a plan and backward from a manifest. */
+
 import type { Command, Requirement, Stage, StageRecord } from '../graph.ts';
 import type { Facts, Inspection, KeyReference } from '../kind.ts';
 import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
+import { inspectionKey } from './facts.ts';
 
 export type Chain = {
   stages: Stage[];
@@ -31,10 +33,6 @@ export function sealingChain(
       findSource(backup.source.type).extension(backup.source.spec) + links.map(({ kind }) => kind.extension).join(''),
     requirements: links.flatMap(({ kind, spec }) => kind.requirements(spec, 'forward', facts)),
   };
-}
-
-export function inspectionKey(backup: string, index: number): string {
-  return `${backup}/${index}`;
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { RunFacts } from '../facts.ts';
 import type { Graph, Scope, Task } from '../graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { describeTask, leaseScope, leaseScopes, preflightTask, settleTasks } from './common.ts';
+import type { RunFacts } from './facts.ts';
 import { seal } from './seal.ts';
 import { shelfView } from './shelf-view.ts';
 

@@ -1,5 +1,5 @@
 import type { Task, Value } from '../graph.ts';
-import type { RestoreContext } from './restore.ts';
+import type { RestoreContext } from './restore-context.ts';
 import { compileStep } from './steps.ts';
 
 /** The plan's steps around a recovery of the live data; a restore to another place has none. */

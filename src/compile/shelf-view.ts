@@ -1,7 +1,7 @@
-import type { ShelfFacts } from '../facts.ts';
 import type { ShelfView } from '../graph.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
 import { decide, type Item } from '../retention/decide.ts';
+import type { ShelfFacts } from './facts.ts';
 
 /**
  * What retention says of one backup at one destination. `coming` is the backup that the same run will make: it counts

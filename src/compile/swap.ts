@@ -4,7 +4,7 @@ import { findSource } from '../registry.ts';
 import { seconds } from '../units.ts';
 import { compileCapture } from './capture.ts';
 import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
-import type { RestoreContext, RestorePart } from './restore.ts';
+import type { RestoreContext, RestorePart } from './restore-context.ts';
 import { restoreEnvironment, restoreSteps } from './restore-steps.ts';
 import { compileStop } from './steps.ts';
 

@@ -1,11 +1,11 @@
 import type { Manifest } from '../catalog/format.ts';
-import type { RunFacts } from '../facts.ts';
 import type { Argument, Command, Graph, Level, Recipe, Requirement, Scope, StageRecord, Task } from '../graph.ts';
 import type { Configured, PlannedVerification, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
 import { compileAssertions } from './assertions.ts';
 import { openingChain } from './chain.ts';
 import { directoryScope, preflightTask, secretsOf, stageCommands } from './common.ts';
+import type { RunFacts } from './facts.ts';
 import { seal } from './seal.ts';
 
 /** One backup to be verified: its manifest says how it was made, `destinations` where copies lie, the best first. */

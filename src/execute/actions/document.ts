@@ -1,9 +1,9 @@
 import { judgeShelf } from '../../catalog/items.ts';
 import { type RecoveryBackup, writeRecovery } from '../../catalog/recovery-page.ts';
 import { readShelf } from '../../catalog/shelf.ts';
-import { requiredLevels } from '../../compile/capture.ts';
 import type { Action } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
+import { requiredLevels } from '../../plan/levels.ts';
 import { findDestination } from '../../registry.ts';
 import type { Performed } from '../schedule.ts';
 import type { RunContext } from './context.ts';

@@ -1,10 +1,10 @@
 import { judgeShelf } from '../../catalog/items.ts';
 import { removeBackups } from '../../catalog/remove.ts';
 import { readShelf, type Shelf } from '../../catalog/shelf.ts';
-import { requiredLevels } from '../../compile/capture.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
+import { requiredLevels } from '../../plan/levels.ts';
 import { type Decision, decide } from '../../retention/decide.ts';
 import { pruneBlocked } from '../../retention/guard.ts';
 import type { PerformContext, Performed } from '../schedule.ts';

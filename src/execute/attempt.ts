@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunnerError } from '../diagnostic.ts';
 import type { Task } from '../graph.ts';
-import type { Performed } from './schedule.ts';
+import type { Performed } from './task-context.ts';
 import { isTransient } from './transient.ts';
 
 const longestTimer = 2 ** 31 - 1;

@@ -2,11 +2,30 @@ import { spawn } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
+import type { Tail } from '../graph.ts';
 import { faultOf } from './blame.ts';
-import type { Ended } from './launch.ts';
+import type { Guard } from './guard.ts';
+import type { Ended, Launch } from './launch.ts';
 import { startPipeline } from './pipeline.ts';
-import type { PourOptions } from './pour.ts';
 import { feedChild, pump, send } from './pump.ts';
+
+export type PourOptions = {
+  /** The artifact's bytes. */
+  source: Readable;
+  decode: readonly Launch[];
+  intake: { consume: Launch } | { file: string; mode: number } | { discard: true };
+  tail?: Tail;
+  /** What the artifact must be; compared before the end of input is given. */
+  expected?: { size: number; sha256: string };
+  /** Where the consumer's standard output goes; default nowhere. It is not ended. */
+  stdout?: Writable;
+  guard: Pick<Guard, 'watch' | 'unwatch'>;
+  signal: AbortSignal;
+  /** Called with the artifact bytes read. */
+  onBytes?(bytes: number): void;
+  /** Called once with how the decoders and the consumer ended, before `pour` settles, also when it fails. */
+  onEnded?(ended: Ended[]): void;
+};
 
 /** Where a plain stream ends. `finish` is called once at most, `discard` where anything went wrong, also in `finish`. */
 export type Mouth = {

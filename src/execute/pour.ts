@@ -1,32 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
-import type { Tail } from '../graph.ts';
 import { asRunnerError, faultOf } from './blame.ts';
-import type { Guard } from './guard.ts';
-import { type Mouth, openMouth } from './intake.ts';
-import type { Ended, Launch } from './launch.ts';
+import { type Mouth, openMouth, type PourOptions } from './intake.ts';
+import type { Ended } from './launch.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { feedChild, pump, Unread, within } from './pump.ts';
 import { TailWindow } from './tail.ts';
-
-export type PourOptions = {
-  /** The artifact's bytes. */
-  source: Readable;
-  decode: readonly Launch[];
-  intake: { consume: Launch } | { file: string; mode: number } | { discard: true };
-  tail?: Tail;
-  /** What the artifact must be; compared before the end of input is given. */
-  expected?: { size: number; sha256: string };
-  /** Where the consumer's standard output goes; default nowhere. It is not ended. */
-  stdout?: Writable;
-  guard: Pick<Guard, 'watch' | 'unwatch'>;
-  signal: AbortSignal;
-  /** Called with the artifact bytes read. */
-  onBytes?(bytes: number): void;
-  /** Called once with how the decoders and the consumer ended, before `pour` settles, also when it fails. */
-  onEnded?(ended: Ended[]): void;
-};
 
 export type Poured = { artifact: { size: number; sha256: string }; plain: { size: number }; ended: Ended[] };
 

@@ -1,7 +1,7 @@
 import { RunnerError } from '../diagnostic.ts';
 import type { Graph, Scope, ScopeId, Task } from '../graph.ts';
 import { asRunnerError } from './blame.ts';
-import type { Perform, PerformContext, Performed, TaskResult } from './schedule.ts';
+import type { Perform, PerformContext, Performed, TaskResult } from './task-context.ts';
 
 /** What a scope needs of the scheduler. */
 export type ScopeHost = {

@@ -43,4 +43,7 @@ export type TaskOutcome = 'ok' | 'warned' | 'partial' | 'failed' | 'skipped' | '
 
 export type Emit = (event: DistributiveOmit<Event, 'time'>) => void;
 
+/** One who listens. `close` is called once, when nothing more will come. */
+export type Subscriber = { on(event: Event): void; close?(): Promise<void> };
+
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

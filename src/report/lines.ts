@@ -1,7 +1,6 @@
 import { describe, type Weight } from './describe.ts';
-import type { Event } from './events.ts';
+import type { Event, Subscriber } from './events.ts';
 import { type Progress, progressText } from './progress.ts';
-import type { Subscriber } from './reporter.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Milliseconds between two lines about the progress of one task. */

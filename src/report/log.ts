@@ -6,9 +6,8 @@ import { finished } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import { RunnerError } from '../diagnostic.ts';
 import { describe } from './describe.ts';
-import type { Event } from './events.ts';
+import type { Event, Subscriber } from './events.ts';
 import { oneLine } from './human.ts';
-import type { Subscriber } from './reporter.ts';
 
 /** `<directory>/<run>.log`, one line a happening; the file is opened when the run says its name. */
 export async function openLog(directory: string): Promise<Subscriber> {

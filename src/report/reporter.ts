@@ -1,11 +1,8 @@
 /** Everything that reports subscribes here; nothing else prints while a run is on. */
-import type { Emit, Event } from './events.ts';
+import type { Emit, Event, Subscriber } from './events.ts';
 import { lines } from './lines.ts';
 import { jsonStream } from './stream.ts';
 import type { Terminal } from './terminal.ts';
-
-/** One who listens. `close` is called once, when nothing more will come. */
-export type Subscriber = { on(event: Event): void; close?(): Promise<void> };
 
 export type Report = { emit: Emit; close(): Promise<void> };
 

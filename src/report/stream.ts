@@ -1,4 +1,4 @@
-import type { Subscriber } from './reporter.ts';
+import type { Subscriber } from './events.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The number is the major version: fields may be added to an event, never taken away or changed in meaning. */

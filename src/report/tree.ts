@@ -10,9 +10,8 @@ import {
 } from 'listr2';
 import { formatDuration } from '../units.ts';
 import { describe } from './describe.ts';
-import type { Event } from './events.ts';
+import type { Event, Subscriber } from './events.ts';
 import { progressText } from './progress.ts';
-import type { Subscriber } from './reporter.ts';
 import type { Terminal } from './terminal.ts';
 
 type Wrapper = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;

@@ -3,14 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import { authenticate, parseManifest, sha256Of } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action, RestoreOrigin } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { Admitted, RunContext } from './context.ts';
 import { codeOf } from './errors.ts';
 import { hashStream } from './hash-artifact.ts';
 import { openManifest } from './manifests.ts';
+import { openOrigin } from './open-origin.ts';
 import { progressOf } from './progress.ts';
 import { trustFor } from './trust.ts';
-import { openOrigin } from './unpack.ts';
 
 type Admission = Extract<Action, { do: 'admit' }>;
 

@@ -6,7 +6,7 @@ import { render } from '../../bind.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Assertion, Command, Expect } from '../../graph.ts';
 import { faultOf } from '../pipeline.ts';
-import type { PerformContext } from '../schedule.ts';
+import type { PerformContext } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { countFiles } from './count-files.ts';
 import { exists } from './directory.ts';

@@ -5,7 +5,7 @@ import { planKeys, signatureKey } from '../../catalog/keys.ts';
 import { removalKeys } from '../../catalog/remove.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { type Destination, KeyMissing, type Sink } from '../../kind.ts';
-import type { PerformContext } from '../schedule.ts';
+import type { PerformContext } from '../task-context.ts';
 import type { Sealed } from './capture-manifest.ts';
 import type { Place } from './capture-place.ts';
 import type { RunContext } from './context.ts';

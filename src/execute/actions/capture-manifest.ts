@@ -4,10 +4,10 @@ import { render } from '../../bind.ts';
 import { Format, type Manifest } from '../../catalog/format.ts';
 import { sealManifest } from '../../catalog/manifest.ts';
 import type { Command } from '../../graph.ts';
-import type { PerformContext } from '../schedule.ts';
-import type { CaptureAction, Caught } from './capture.ts';
+import type { PerformContext } from '../task-context.ts';
 import type { Place } from './capture-place.ts';
-import type { RunContext } from './context.ts';
+import type { Caught } from './capture-stream.ts';
+import type { CaptureAction, RunContext } from './context.ts';
 import { signingKey } from './trust.ts';
 import { runnerVersion } from './version.ts';
 

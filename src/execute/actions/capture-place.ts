@@ -9,9 +9,8 @@ import type { SinkPlan } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
 import { claim } from '../../retention/decide.ts';
 import type { Tier } from '../../retention/policy.ts';
-import type { PerformContext } from '../schedule.ts';
-import type { CaptureAction } from './capture.ts';
-import type { RunContext } from './context.ts';
+import type { PerformContext } from '../task-context.ts';
+import type { CaptureAction, RunContext } from './context.ts';
 import { asError } from './errors.ts';
 import type { Measure } from './expectations.ts';
 

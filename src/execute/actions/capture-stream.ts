@@ -5,13 +5,15 @@ import type { Command, PlainSize } from '../../graph.ts';
 import { type FanOutResult, fanOut, type NamedSink } from '../fan-out.ts';
 import type { Ended } from '../launch.ts';
 import { faultOf, startPipeline } from '../pipeline.ts';
-import type { PerformContext } from '../schedule.ts';
-import type { CaptureAction } from './capture.ts';
-import type { RunContext } from './context.ts';
+import type { PerformContext } from '../task-context.ts';
+import type { CaptureAction, RunContext } from './context.ts';
 import { programsOf } from './programs.ts';
 import { progressOf } from './progress.ts';
 
 /** What went through one capture's pipeline. Sizes in bytes; null where nothing can tell the plain size. */
+/** What a capture gave, with the time of its data; `seconds` for the whole of it. */
+export type Caught = { streamed: Streamed; moment: { from: Date; to: Date }; seconds: number };
+
 export type Streamed = FanOutResult & {
   plainSize: number | null;
   /** Argument vector and seconds of each transform, in order. */

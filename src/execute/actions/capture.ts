@@ -1,17 +1,14 @@
 import type { Manifest } from '../../catalog/format.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Action } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import { type Copy, commitCopy, openCopies, prepareCopies, undoCopies } from './capture-copies.ts';
 import { buildManifest, sealed } from './capture-manifest.ts';
 import { identify, type Place } from './capture-place.ts';
-import { type Streamed, streamInto } from './capture-stream.ts';
-import type { RunContext } from './context.ts';
+import { type Caught, streamInto } from './capture-stream.ts';
+import type { CaptureAction, RunContext } from './context.ts';
 import { anomaliesOf } from './expectations.ts';
 import type { Found } from './findings.ts';
 import { programsOf } from './programs.ts';
-
-export type CaptureAction = Extract<Action, { do: 'capture' }>;
 
 const nothing = { id: '', key: '', size: '', sha256: '', tier: '', error: '' };
 
@@ -54,8 +51,6 @@ export async function capture(action: CaptureAction, run: RunContext, context: P
       context.emit({ event: 'notice', level: 'warning', task: context.id, backup: action.backup, message });
   }
 }
-
-export type Caught = { streamed: Streamed; moment: { from: Date; to: Date }; seconds: number };
 
 async function commit(
   action: CaptureAction,

@@ -1,5 +1,5 @@
 import type { Manifest } from '../../catalog/format.ts';
-import type { Graph } from '../../graph.ts';
+import type { Action, Graph } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
 import type { ResolvedPlan } from '../../plan/resolved.ts';
 import type { Guard } from '../guard.ts';
@@ -36,3 +36,5 @@ export type RunContext = {
   swapped: Map<string, { moved: boolean }>;
   commands: CommandEntry[];
 };
+
+export type CaptureAction = Extract<Action, { do: 'capture' }>;

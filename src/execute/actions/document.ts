@@ -5,7 +5,7 @@ import type { Action } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
 import { requiredLevels } from '../../plan/levels.ts';
 import { findDestination } from '../../registry.ts';
-import type { Performed } from '../schedule.ts';
+import type { Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { unchangedManifest } from './manifests.ts';
 import { signingKey } from './trust.ts';

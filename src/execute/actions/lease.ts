@@ -1,7 +1,7 @@
 import { acquireLease } from '../../catalog/lease.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
 

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import { render } from '../../bind.ts';
 import type { Assertion, Command, Intake, Recipe, Stage } from '../../graph.ts';
+import type { PourOptions } from '../intake.ts';
 import type { Ended } from '../launch.ts';
-import { type Poured, type PourOptions, pour } from '../pour.ts';
-import type { PerformContext } from '../schedule.ts';
+import { type Poured, pour } from '../pour.ts';
+import type { PerformContext } from '../task-context.ts';
 import { assertAll } from './assertions.ts';
 import type { RunContext } from './context.ts';
 import { programsOf } from './programs.ts';

@@ -1,7 +1,8 @@
 /** What a run has come to: how each backup fared, and the process's exit code. */
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action, Graph, Task } from '../../graph.ts';
-import type { GraphResults, TaskResult } from '../schedule.ts';
+import type { GraphResults } from '../schedule.ts';
+import type { TaskResult } from '../task-context.ts';
 import type { BackupOutcome } from './record.ts';
 
 type Verb = Action['do'];

@@ -1,5 +1,5 @@
 import type { Action } from '../../graph.ts';
-import type { Perform, PerformContext, Performed } from '../schedule.ts';
+import type { Perform, PerformContext, Performed } from '../task-context.ts';
 import { admit } from './admit.ts';
 import { assertAll } from './assertions.ts';
 import { capture } from './capture.ts';

@@ -1,7 +1,7 @@
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action, Requirement } from '../../graph.ts';
 import { formatSize } from '../../units.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { pathProblem, programProblem, secretProblem } from './requirements.ts';
 import { shelfFormat } from './settle.ts';

@@ -2,7 +2,7 @@ import { render } from '../../bind.ts';
 import type { Command } from '../../graph.ts';
 import { type Ended, type Launch, prepareLaunch } from '../launch.ts';
 import { faultOf, runCommand } from '../pipeline.ts';
-import type { PerformContext } from '../schedule.ts';
+import type { PerformContext } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 
 export type Finished = Ended & { stdout: string };

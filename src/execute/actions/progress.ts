@@ -1,4 +1,4 @@
-import type { PerformContext } from '../schedule.ts';
+import type { PerformContext } from '../task-context.ts';
 
 /** Milliseconds between two progress events of one task. */
 const interval = 200;

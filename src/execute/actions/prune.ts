@@ -7,7 +7,7 @@ import type { Destination } from '../../kind.ts';
 import { requiredLevels } from '../../plan/levels.ts';
 import { type Decision, decide } from '../../retention/decide.ts';
 import { pruneBlocked } from '../../retention/guard.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';
 import { unreadable } from './prune-keepers.ts';

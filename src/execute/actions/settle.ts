@@ -4,7 +4,7 @@ import { settle } from '../../catalog/settle.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';
 

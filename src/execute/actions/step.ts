@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../../bind.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Command, Step } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
 import { programsOf } from './programs.ts';

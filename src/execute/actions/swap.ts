@@ -2,7 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { exists } from './directory.ts';
 import { codeOf, textOf } from './errors.ts';

@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { render } from '../../bind.ts';
-import type { Action, Recipe, RestoreOrigin } from '../../graph.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { Action, Recipe } from '../../graph.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import { admittedName } from './admit.ts';
 import type { RunContext } from './context.ts';
 import { openArtifact } from './open-artifact.ts';
+import { openOrigin } from './open-origin.ts';
 
 /** Restores an artifact that was admitted. Its bytes are hashed once more on the way: they may have changed since. */
 export async function unpack(
@@ -25,12 +24,6 @@ export async function unpack(
     context.emit({ event: 'restored', task: context.id, backup: action.backup, id: action.id, target });
   }
   return opened.notes.length > 0 ? { outcome: 'warned', message: opened.notes.join('; ') } : {};
-}
-
-/** The artifact's bytes, from a destination or from a file outside the catalogue. */
-export async function openOrigin(from: RestoreOrigin, key: string, run: RunContext): Promise<Readable> {
-  if ('file' in from) return createReadStream(from.file);
-  return await (await run.places.open(from.destination)).get(key);
 }
 
 /** What took the data, for a person: a file or the program that read it. */

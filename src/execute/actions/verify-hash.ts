@@ -3,14 +3,14 @@ import { manifestKey } from '../../catalog/keys.ts';
 import { sha256Of } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { asError } from './errors.ts';
 import { record } from './findings.ts';
 import { hashStream } from './hash-artifact.ts';
 import { openManifest } from './manifests.ts';
 import { progressOf } from './progress.ts';
-import type { Sites, VerifyAction } from './verify.ts';
+import type { Sites, VerifyAction } from './verify-sites.ts';
 
 /** What was found at one destination. `fault`: it could not be told, which proves nothing either way. */
 type Finding = { name: string } & ({ held: false } | { manifest: string; problem: string | null } | { fault: Error });

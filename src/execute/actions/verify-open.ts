@@ -4,7 +4,7 @@ import type { ReadManifest } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Recipe } from '../../graph.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import { AssertionFailed } from './assertions.ts';
 import { blamesMachine } from './blame-machine.ts';
 import type { RunContext } from './context.ts';
@@ -12,8 +12,8 @@ import { asError, textOf } from './errors.ts';
 import { type Found, record } from './findings.ts';
 import { openManifest, unchangedManifest } from './manifests.ts';
 import { type Opened, openArtifact } from './open-artifact.ts';
-import type { Sites, VerifyAction } from './verify.ts';
 import { artifactProblem, hashOf } from './verify-hash.ts';
+import type { Sites, VerifyAction } from './verify-sites.ts';
 
 /** `damage` is of this copy alone; `content` of every copy with the same bytes. */
 type Wrong = { kind: 'damage' | 'content'; problem: string };

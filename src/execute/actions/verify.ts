@@ -2,19 +2,12 @@ import { render } from '../../bind.ts';
 import { timeOfStamp } from '../../catalog/identity.ts';
 import { readShelf } from '../../catalog/shelf.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Action } from '../../graph.ts';
-import type { Destination } from '../../kind.ts';
 import { formatDuration } from '../../units.ts';
-import type { PerformContext, Performed } from '../schedule.ts';
+import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
-import { asError } from './errors.ts';
 import { verifyByHash } from './verify-hash.ts';
 import { verifyByOpening } from './verify-open.ts';
-
-export type VerifyAction = Extract<Action, { do: 'verify' }>;
-
-/** The destinations of a check: `up` in the order of preference, `down` with why they cannot be asked. */
-export type Sites = { up: Destination[]; down: { name: string; error: Error }[] };
+import { type Sites, sitesOf, type VerifyAction } from './verify-sites.ts';
 
 /** Proves one backup at one level. What is found wrong is written down beside it, and so is what was proven. */
 export async function verify(action: VerifyAction, run: RunContext, context: PerformContext): Promise<Performed> {
@@ -28,18 +21,6 @@ export async function verify(action: VerifyAction, run: RunContext, context: Per
   return action.level === 'checksum'
     ? await verifyByHash(action, id, sites, run, context)
     : await verifyByOpening(action, id, sites, run, context);
-}
-
-async function sitesOf({ destinations }: VerifyAction, run: RunContext): Promise<Sites> {
-  const sites: Sites = { up: [], down: [] };
-  for (const name of destinations) {
-    try {
-      sites.up.push(await run.places.open(name));
-    } catch (error) {
-      sites.down.push({ name, error: asError(error) });
-    }
-  }
-  return sites;
 }
 
 /** Why a check with `every` is not due yet, by the records of any backup of this name; null when it is. */

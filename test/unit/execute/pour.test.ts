@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import type { PourOptions } from '../../../src/execute/intake.ts';
 import type { Ended } from '../../../src/execute/launch.ts';
-import { type PourOptions, pour } from '../../../src/execute/pour.ts';
+import { pour } from '../../../src/execute/pour.ts';
 import { bytesOf, calm, launch, noGuard, shell, temporaryDirectory } from './support.ts';
 
 const plain = Buffer.concat([randomBytes(3_000_000), Buffer.from('\n-- dump complete\n\n')]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RunnerError } from '../../../src/diagnostic.ts';
-import { type Perform, type RunGraphOptions, runGraph } from '../../../src/execute/schedule.ts';
+import { type RunGraphOptions, runGraph } from '../../../src/execute/schedule.ts';
+import type { Perform } from '../../../src/execute/task-context.ts';
 import { isTransient, TransientError } from '../../../src/execute/transient.ts';
 import type { Action, Graph, Scope, Task } from '../../../src/graph.ts';
 import type { Event } from '../../../src/report/events.ts';

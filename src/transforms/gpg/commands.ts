@@ -2,14 +2,11 @@ import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Command, Stage, StageRecord } from '../../graph.ts';
 import type { Facts, Inspection } from '../../kind.ts';
 import type { TransformGpg as GpgSpec } from '../../plan/generated/types.ts';
-import type { KeyFacts } from './inspect.ts';
+import { isFile, isSymmetric, type KeyFacts } from './spec.ts';
 
 /** A keyring of the task's own. The name is short because a socket's path may have some 100 characters only. */
 const home = { work: 'gpg' };
 const quiet = ['--batch', '--no-options', '--quiet'];
-
-export const isFile = (key: string) => key.startsWith('/');
-export const isSymmetric = (spec: GpgSpec) => !spec.recipients;
 
 const makeHome: Command = { argv: ['mkdir', '-p', '-m', '0700', home] };
 /** An agent that gpg started for this keyring would outlive the run. */

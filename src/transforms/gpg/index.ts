@@ -1,8 +1,9 @@
 import type { KeyReference, TransformKind } from '../../kind.ts';
 import type { TransformGpg as GpgSpec } from '../../plan/generated/types.ts';
 import { requireProgram } from '../require-program.ts';
-import { decrypt, encrypt, isFile, isSymmetric } from './commands.ts';
-import { inspect, type KeyFacts } from './inspect.ts';
+import { decrypt, encrypt } from './commands.ts';
+import { inspect } from './inspect.ts';
+import { isFile, isSymmetric, type KeyFacts } from './spec.ts';
 
 export { recipientsOf } from './recipients.ts';
 

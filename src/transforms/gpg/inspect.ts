@@ -1,10 +1,7 @@
 import type { Key } from 'openpgp';
 import type { Inspection, ReadFile } from '../../kind.ts';
 import type { TransformGpg as GpgSpec } from '../../plan/generated/types.ts';
-import { isFile, isSymmetric } from './commands.ts';
-
-/** What a key file says of itself. `expires` is RFC 3339; absent: never. */
-export type KeyFacts = { file: string; fingerprint: string; users: string[]; expires?: string };
+import { isFile, isSymmetric, type KeyFacts } from './spec.ts';
 
 type Use = 'encrypt' | 'sign';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLease } from '../../src/catalog/lease.ts';
 import { local } from '../../src/destinations/local/index.ts';
-import { findProgram } from '../../src/programs.ts';
+import { canMount, has } from '../helpers/programs.ts';
 import {
   applyGraph,
   captureAction,
@@ -24,23 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.remove());
 
-const canMount = (() => {
-  try {
-    execFileSync(
-      'sh',
-      ['-c', 'd=$(mktemp -d) && mount -t tmpfs -o size=64k none "$d" && umount "$d"; s=$?; rmdir "$d"; exit $s'],
-      { stdio: 'ignore' },
-    );
-    return true;
-  } catch {
-    return false;
-  }
-})();
-const hasKeygen = findProgram('ssh-keygen', process.env) !== null;
-if (!hasKeygen) console.log('skipped: ssh-keygen, which checks signatures, is not installed');
-if (!canMount) console.log('skipped: full file systems need the right to mount a tmpfs');
-
-describe.skipIf(!canMount)('a full file system', () => {
+describe.skipIf(!canMount())('a full file system', () => {
   const mounted: string[] = [];
   const mount = (path: string, size: string) => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', path]);
@@ -189,25 +173,28 @@ describe('RECOVERY.md', () => {
     expect((await readFile(join(folder, 'data.txt'), 'utf8')).split('\n')).toHaveLength(1001);
   });
 
-  it.skipIf(!hasKeygen)('is signed where the plan signs, and so are manifests, as ssh-keygen checks them', async () => {
-    const key = join(world.root, 'signing');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
-    world.plan.secrets.signing = { file: key, optional: false };
-    world.plan.signing = { key: 'signing', public: `${key}.pub` };
-    const outcome = await world.run(documented());
-    expect(outcome.exitCode).toBe(0);
-    await writeFile(join(world.root, 'allowed'), `shop ${await readFile(`${key}.pub`, 'utf8')}`);
-    const manifest = (await world.files('main')).find((file) => file.endsWith('.manifest.json'))!;
-    for (const file of ['shop/RECOVERY.md', manifest]) {
-      const check = 'ssh-keygen -Y verify -f "$1/allowed" -I shop -n runner-manifest@v1 -s "$2.sig" < "$2"';
-      expect(execFileSync('sh', ['-c', check, 'sh', world.root, world.at('main', file)]).toString()).toMatch(/^Good/);
-    }
-    const text = await readFile(world.at('main', manifest), 'utf8');
-    await writeFile(world.at('main', manifest), text.replace('"runner": "', '"runner": "x'));
-    const id = outcome.bindings['capture.id']!;
-    const graph = graphOf('verify', [verifyTask(world, 'checksum', id)], [workScope()]);
-    expect((await world.run(graph)).exitCode).toBe(2);
-  });
+  it.skipIf(!has('ssh-keygen'))(
+    'is signed where the plan signs, and so are manifests, as ssh-keygen checks them',
+    async () => {
+      const key = join(world.root, 'signing');
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+      world.plan.secrets.signing = { file: key, optional: false };
+      world.plan.signing = { key: 'signing', public: `${key}.pub` };
+      const outcome = await world.run(documented());
+      expect(outcome.exitCode).toBe(0);
+      await writeFile(join(world.root, 'allowed'), `shop ${await readFile(`${key}.pub`, 'utf8')}`);
+      const manifest = (await world.files('main')).find((file) => file.endsWith('.manifest.json'))!;
+      for (const file of ['shop/RECOVERY.md', manifest]) {
+        const check = 'ssh-keygen -Y verify -f "$1/allowed" -I shop -n runner-manifest@v1 -s "$2.sig" < "$2"';
+        expect(execFileSync('sh', ['-c', check, 'sh', world.root, world.at('main', file)]).toString()).toMatch(/^Good/);
+      }
+      const text = await readFile(world.at('main', manifest), 'utf8');
+      await writeFile(world.at('main', manifest), text.replace('"runner": "', '"runner": "x'));
+      const id = outcome.bindings['capture.id']!;
+      const graph = graphOf('verify', [verifyTask(world, 'checksum', id)], [workScope()]);
+      expect((await world.run(graph)).exitCode).toBe(2);
+    },
+  );
 });
 
 it('the run record says what was done', async () => {

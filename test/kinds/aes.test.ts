@@ -5,7 +5,7 @@ import { aes } from '../../src/transforms/aes/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { noise } from '../contracts/transform.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 import { temporary } from './temporary.ts';
 
 const passphrase = 'p4ss phrase "with" $odd \\ signs ü';

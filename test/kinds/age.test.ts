@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { age } from '../../src/transforms/age/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 import { temporary } from './temporary.ts';
 
 /** Two key pairs and a file of recipients, made by age itself. */

@@ -18,8 +18,8 @@ import type { SourceFiles } from '../../src/plan/generated/types.ts';
 import { files } from '../../src/sources/files/index.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
+import { has } from '../helpers/programs.ts';
 import { describeTree, makeTree } from './files-data.ts';
-import { has } from './programs.ts';
 import { temporary } from './temporary.ts';
 
 type Options = Partial<Omit<SourceFiles, 'type' | 'paths'>>;

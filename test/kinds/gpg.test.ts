@@ -4,8 +4,8 @@ import { gpg, recipientsOf } from '../../src/transforms/gpg/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { noise } from '../contracts/transform.ts';
+import { has } from '../helpers/programs.ts';
 import { keyPassphrase, makeKey, makeKeyring } from './gpg-keys.ts';
-import { has } from './programs.ts';
 
 const withGpg = describe.skipIf(!has('gpg'));
 const rings: { end(): void }[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gzip } from '../../src/transforms/gzip/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 
 const base = { kind: gzip, spec: { level: 3 }, changed: { level: 9 }, findsFlips: true };
 

@@ -8,6 +8,7 @@ import { type LocalSpec, local } from '../../src/destinations/local/index.ts';
 import { deepestMount } from '../../src/destinations/local/mount.ts';
 import type { Destination } from '../../src/kind.ts';
 import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { canMount, has } from '../helpers/programs.ts';
 
 const made: string[] = [];
 
@@ -120,11 +121,7 @@ describe('local', () => {
   });
 });
 
-const canMount =
-  spawnSync('sh', ['-c', 'd=$(mktemp -d) && mount -t tmpfs none "$d" && umount "$d" && rmdir "$d"']).status === 0;
-if (!canMount) console.warn('skipped: tests of a full, a read-only and a missing file system (mount is not permitted)');
-
-describe.skipIf(!canMount)('local on a file system of its own', () => {
+describe.skipIf(!canMount())('local on a file system of its own', () => {
   async function mounted(options: string): Promise<{ root: string; unmount(): void }> {
     const root = await folder();
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'none', root]).status).toBe(0);
@@ -174,10 +171,7 @@ describe.skipIf(!canMount)('local on a file system of its own', () => {
   });
 });
 
-const hasStrace = spawnSync('strace', ['-V']).status === 0;
-if (!hasStrace) console.warn('skipped: tests of failing system calls (strace is not installed)');
-
-describe.skipIf(!hasStrace)('local when a system call fails', () => {
+describe.skipIf(!has('strace'))('local when a system call fails', () => {
   it('discards a file whose fsync fails with EIO, and never calls it durable by a second fsync', async () => {
     const root = await folder();
     await (await opened({ path: root })).write('a/other', Buffer.from('x'));

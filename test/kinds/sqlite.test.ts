@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { sqlite } from '../../src/sources/sqlite/index.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 import { dump, makeShop } from './sqlite-data.ts';
 import { temporary } from './temporary.ts';
 

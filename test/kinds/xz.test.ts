@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { xz } from '../../src/transforms/xz/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 
 describe.skipIf(!has('xz'))('with xz', () =>
   describeTransform('xz', () => ({ kind: xz, spec: { level: 1 }, changed: { level: 0 }, findsFlips: true })),

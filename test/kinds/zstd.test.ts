@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { zstd } from '../../src/transforms/zstd/index.ts';
 import { describeTransform } from '../contracts/describe.ts';
-import { has } from './programs.ts';
+import { has } from '../helpers/programs.ts';
 
 describe.skipIf(!has('zstd'))('with zstd', () =>
   describeTransform('zstd', () => ({ kind: zstd, spec: {}, changed: { level: 19 }, findsFlips: true })),

@@ -16,6 +16,7 @@ import {
   signMessage,
 } from '../../../src/catalog/signing.ts';
 import { MemoryDestination } from '../../contracts/destination-memory.ts';
+import { has } from '../../helpers/programs.ts';
 import { id, sampleManifest } from './sample.ts';
 
 let folder: string;
@@ -157,8 +158,7 @@ describe('a manifest with a MAC', () => {
     await expect(trusted(bytes)).rejects.toThrow(/neither signature nor MAC/);
   });
 
-  const openssl = spawnSync('openssl', ['kdf', '-help']).status === 0;
-  it.skipIf(!openssl)('is checked by stock tools as the page says', async () => {
+  it.skipIf(!has('openssl'))('is checked by stock tools as the page says', async () => {
     const { bytes } = await sealed();
     const { mac } = parseManifest(bytes, 'it');
     await writeFile(join(folder, 'M'), bytes);
@@ -204,10 +204,7 @@ describe('a signature', () => {
     expect(signatureProblem(message, Buffer.from('nonsense'), [key.publicKey])).toMatch(/damaged/);
   });
 
-  const sshKeygen = spawnSync('ssh-keygen', ['-?']).error === undefined;
-  if (!sshKeygen) console.warn('skipped: signatures against the stock ssh-keygen (it is not installed)');
-
-  describe.skipIf(!sshKeygen)('and the stock ssh-keygen', () => {
+  describe.skipIf(!has('ssh-keygen'))('and the stock ssh-keygen', () => {
     const run = (command: string, input = '') =>
       spawnSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', input });
 

@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findProgram } from '../../src/programs.ts';
+
+/** CI names the programs whose tests must not be skipped: there a missing one is a failure. */
+const required = new Set((process.env.RUNNER_TEST_REQUIRE ?? '').split(/\s+/).filter(Boolean));
+
+function able(answer: boolean, what: string): boolean {
+  if (answer) return true;
+  if (what.split(', ').some((name) => required.has(name)))
+    throw new Error(`tests may not be skipped here for want of ${what}`);
+  process.stderr.write(`skipped: ${what} is not to be had here\n`);
+  return false;
+}
+
+/** Whether all of these programs are installed. Says which are not, since tests are skipped for it. */
+export function has(...programs: string[]): boolean {
+  const missing = programs.filter((name) => findProgram(name, process.env) === null);
+  return able(missing.length === 0, missing.join(', '));
+}
+
+/** Whether a small file system can be mounted: only root can, and not in every container. */
+export function canMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'runner-mount-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'runner-test', folder]).status === 0;
+  if (mounted) spawnSync('umount', [folder]);
+  rmdirSync(folder);
+  return able(mounted, 'mount');
+}
+
+/** Whether the tests run as root, who may read and write everything. */
+export const isRoot = process.getuid?.() === 0;

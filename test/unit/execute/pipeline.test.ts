@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { RunnerError } from '../../../src/diagnostic.ts';
 import type { Launch } from '../../../src/execute/launch.ts';
 import { faultOf, type PipelineOptions, runCommand, startPipeline } from '../../../src/execute/pipeline.ts';
+import { has } from '../../helpers/programs.ts';
 import { bytesOf, calm, carriers, launch, noGuard, runs, shell, temporaryDirectory, until } from './support.ts';
 
 function start(launches: Launch[], more: Partial<PipelineOptions> = {}) {
@@ -28,7 +29,7 @@ describe('data', () => {
     expect(bytes.equals(data)).toBe(true);
   });
 
-  test.skipIf(!existsSync('/bin/bash'))('a bash stage does not run ~/.bashrc into the stream', async () => {
+  test.skipIf(!has('bash'))('a bash stage does not run ~/.bashrc into the stream', async () => {
     const HOME = temporaryDirectory();
     writeFileSync(join(HOME, '.bashrc'), 'echo polluted\n');
     const bash = launch(['bash', '-c', 'cat'], { env: { PATH: process.env.PATH ?? '', HOME } });

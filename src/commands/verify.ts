@@ -6,11 +6,12 @@ import { readFacts } from '../facts.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
 import type { Host, Invocation } from './command.ts';
-import { backupOf, findRow, newestOf, type ReadCopy, readCopies } from './find.ts';
+import { backupOf, findRow } from './find.ts';
 import { findBackup, openPlan } from './plan-file.ts';
-import { type Row, rowsOf } from './rows.ts';
+import { rowsOf } from './rows.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { type Shelves, tellFailures, withShelves } from './shelves.ts';
+import { choiceOf, newestChoice } from './verify-choice.ts';
 
 type Wanted = { choices: Choice[]; complaints: string[] };
 
@@ -44,45 +45,28 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
   return withShelves(plan, Object.keys(plan.destinations), name, host, async (shelves) => {
     const result: Wanted = { choices: [], complaints: [] };
     const warn = (message: string) => void result.complaints.push(message);
-    const all =
-      id === undefined ? await newestOnes(plan, name, shelves, result) : [await named(plan, shelves, id, warn)];
-    tellFailures(shelves, host);
-    for (const { row, copies } of all) {
-      const destinations = copies.map(({ place }) => place.name);
-      if (copies[0]) {
-        result.choices.push({ backup: row.backup, id: row.id, manifest: copies[0].manifest, destinations });
-      }
+    if (id === undefined) await addNewest(plan, name, shelves, result, warn);
+    else {
+      const choice = await choiceOf(plan, await findRow(plan, shelves, id), shelves.places, warn);
+      if (choice) result.choices.push(choice);
     }
+    tellFailures(shelves, host);
     return result;
   });
 }
 
-type Candidate = { row: Row; copies: ReadCopy[] };
-
-async function named(
-  plan: ResolvedPlan,
-  shelves: Shelves,
-  id: string,
-  warn: (message: string) => void,
-): Promise<Candidate> {
-  const row = await findRow(plan, shelves, id);
-  return { row, copies: await readCopies(row, shelves.places, warn) };
-}
-
-/** The newest committed backup of each entry: also one that is not proven yet, since that is what a check is for. */
-async function newestOnes(
+async function addNewest(
   plan: ResolvedPlan,
   name: string | null,
   shelves: Shelves,
-  { complaints }: Wanted,
-): Promise<Candidate[]> {
+  result: Wanted,
+  warn: (message: string) => void,
+): Promise<void> {
   const rows = await rowsOf(plan, shelves);
-  const found: Candidate[] = [];
   for (const backup of plan.backups) {
     if (name !== null && backup.name !== name) continue;
-    const newest = await newestOf(rows, backup.name, shelves.places, (message) => void complaints.push(message));
-    if (newest) found.push(newest);
-    else complaints.push(`"${backup.name}" has no backup to verify`);
+    const choice = await newestChoice(plan, rows, backup.name, shelves.places, warn);
+    if (choice) result.choices.push(choice);
+    else if (choice === undefined) warn(`"${backup.name}" has no backup to verify`);
   }
-  return found;
 }

@@ -8,8 +8,11 @@ import { directoryScope, preflightTask, secretsOf, stageCommands } from './commo
 import type { RunFacts } from './facts.ts';
 import { seal } from './seal.ts';
 
-/** One backup to be verified: its manifest says how it was made, `destinations` where copies lie, the best first. */
-export type Choice = { backup: string; id: string; manifest: Manifest; destinations: string[] };
+/**
+ * One backup to be verified: its manifest says how it was made, `destinations` where copies lie, the best first. Null: all
+ * manifests are damaged, so that nothing can be opened and the checksum says so.
+ */
+export type Choice = { backup: string; id: string; manifest: Manifest | null; destinations: string[] };
 
 type Check = {
   id: string;
@@ -108,8 +111,8 @@ export function compileVerify(
   for (const { backup: name, id, manifest, destinations } of options.choices) {
     const backup = plan.backups.find((candidate) => candidate.name === name);
     if (!backup) continue;
-    const records = manifest.artifacts[0]?.stages ?? [];
-    for (const check of checksFor(backup, options.level)) {
+    const records = manifest?.artifacts[0]?.stages ?? [];
+    for (const check of checksFor(backup, manifest ? options.level : 'checksum')) {
       const title = `verify ${check.level} of ${id}`;
       const compiled = verifyTask(
         plan,

@@ -25,7 +25,11 @@ export async function openManifest(
 }
 
 /** Reads a manifest and compares it with what was found of it before; needs no key. */
-export async function unchangedManifest(run: RunContext, destination: Destination, id: string): Promise<ReadManifest> {
+export async function unchangedManifest(
+  run: Pick<RunContext, 'plan'>,
+  destination: Destination,
+  id: string,
+): Promise<ReadManifest> {
   const plan = run.plan.name;
   const read = await readManifest(destination, manifestKey(plan, id));
   const prefix = `${directoryOf(plan, id)}/${id}.`;

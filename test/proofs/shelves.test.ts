@@ -71,7 +71,9 @@ function marksOf(item: Item, turn: number): [Finding, FindingResult][] {
 
 async function layOut(seed: number, plain: boolean): Promise<Case> {
   const drawn = pastHistory(seed);
-  const past = plain ? { ...drawn, items: drawn.items.map(({ id, time }) => ({ id, time, good: true })) } : drawn;
+  const past: History = plain
+    ? { ...drawn, items: drawn.items.map(({ id, time }) => ({ id, time, good: true })) }
+    : drawn;
   const folder = join(home.path, String(seed));
   const disk = join(folder, 'disk');
   const model: Model = { root: folder, manifest: sampleManifest({ id: past.items[0]!.id, backup: 'shop' }) };

@@ -4,6 +4,7 @@ import { duplicateKey } from './duplicate-key.ts';
 import { fewerCopies } from './fewer-copies.ts';
 import { fewerOffSite } from './fewer-off-site.ts';
 import { layoutCollision } from './layout-collision.ts';
+import { noEffect } from './no-effect.ts';
 import { noRestoreTest } from './no-restore-test.ts';
 import { noSql } from './no-sql.ts';
 import { plainSecret } from './plain-secret.ts';
@@ -25,6 +26,7 @@ export const rules: readonly Rule[] = [
   layoutCollision,
   noSql,
   unknownOption,
+  noEffect,
   scheduleNever,
   contradiction,
   plainSecret,

@@ -136,6 +136,12 @@ const cases: Case[] = [
     '11:27 the restore of a sqlite source has no option "owner"',
     {},
   ],
+  [
+    'no-effect',
+    { backup: '    restore: { overwrite: true }' },
+    '11:16 "overwrite" does nothing for a sqlite source which is restored as one file',
+    { head: 'defaults: { restore: { overwrite: true } }' },
+  ],
 ];
 
 describe('rules', () => {
@@ -195,6 +201,27 @@ ${rest}`;
       '10:74 owner cannot be 1 [true or false]',
       '10:77 the restore of a files source has no option "ownr" [owner or permissions] (owner)',
     ]);
+  });
+
+  it('no-effect: a program that takes the stream has no target', async () => {
+    const plan = (restore: string) => `version: 1
+name: shop
+backups:
+  feed:
+    source: { type: command, run: [a]${restore} }
+    destinations: [{ type: local, path: b }]
+    verify: [{ restore: { assert: [{ command: [c] }] } }]
+    restore: { to: d, overwrite: true, assert: [{ command: [e] }], safety: { within: 1d }, after: [{ run: [f] }] }
+`;
+    const program = 'does nothing for a command source whose restore is a program';
+    expect(await said('no-effect', plan(', restore: [b]'))).toEqual([
+      '7:27 a command source whose restore is a program leaves nothing to assert on',
+      `8:16 "to" ${program}`,
+      `8:23 "overwrite" ${program}`,
+      `8:40 "assert" ${program}`,
+      `8:68 "safety" ${program}`,
+    ]);
+    expect(await said('no-effect', plan('').replace(' overwrite: true,', ''))).toEqual([]);
   });
 
   it('layout-collision: two backups with one layout', async () => {

@@ -1,0 +1,44 @@
+import { findSource } from '../../registry.ts';
+import type { ResolvedBackup } from '../resolved.ts';
+import type { Finding, Rule, RuleContext } from './rule.ts';
+
+/** Parts of `restore` that say nothing, by what a restore of the source produces. */
+const idle = {
+  none: ['to', 'overwrite', 'assert', 'safety'],
+  file: ['overwrite'],
+  directory: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export const noEffect: Rule = {
+  id: 'no-effect',
+  severity: 'error',
+  waivable: false,
+  check: (context) =>
+    context.resolved.backups.flatMap((backup) => [...inRestore(backup, context), ...inVerify(backup, context)]),
+};
+
+function shapeOf({ source }: ResolvedBackup): 'directory' | 'file' | 'none' {
+  return findSource(source.type).restores(source.spec);
+}
+
+function inRestore(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  const shape = shapeOf(backup);
+  const written = context.effective.backups[backup.name]?.restore ?? {};
+  const why = shape === 'none' ? 'whose restore is a program' : 'which is restored as one file';
+  return idle[shape].flatMap((key): Finding[] => {
+    const pointer = context.at(backup, 'restore', key);
+    if (!Object.hasOwn(written, key) || pointer.startsWith('/defaults')) return [];
+    const message = `"${key}" does nothing for a ${backup.source.type} source ${why}`;
+    return [{ pointer, key: true, message, backups: [], severity: 'warning' }];
+  });
+}
+
+function inVerify(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  if (shapeOf(backup) !== 'none') return [];
+  return backup.verify.flatMap(({ assert }, index): Finding[] => {
+    if (assert.length === 0) return [];
+    const pointer = context.at(backup, 'verify', index, 'restore', 'assert');
+    const message = `a ${backup.source.type} source whose restore is a program leaves nothing to assert on`;
+    return [{ pointer, key: true, message, backups: [] }];
+  });
+}

@@ -8,7 +8,7 @@ import type { RunFacts } from './facts.ts';
 import type { RestoreChoice, RestoreContext, RestorePart } from './restore-context.ts';
 import { restoreSteps } from './restore-steps.ts';
 import { seal } from './seal.ts';
-import { swapping } from './swap.ts';
+import { swapping, taking } from './swap.ts';
 import { recipeCommands } from './verify.ts';
 
 const nothing: RestorePart = { tasks: [], scopes: [], requirements: [] };
@@ -19,8 +19,9 @@ export function compileRestore(plan: ResolvedPlan, facts: RunFacts, choice: Rest
   if (!backup) throw new Error(`no backup "${choice.backup}" in the plan although it was chosen`);
   const context: RestoreContext = { plan, backup, choice, facts };
   const before = restoreSteps(context, 'before', [{ task: 'preflight', on: 'ok' }]);
-  const opened = unpacking(context, [{ task: before.at(-1)?.id ?? 'preflight', on: 'ok' }]);
-  const swapped = choice.target === null ? nothing : swapping(context, choice.target, opened.tasks.at(-1)!.id);
+  const taken = choice.target === null ? taking(context) : nothing;
+  const opened = unpacking(context, [{ task: before.at(-1)?.id ?? 'preflight', on: 'ok' }], taken.scopes);
+  const swapped = choice.target === null ? taken : swapping(context, choice.target, opened.tasks.at(-1)!.id);
   const parts = [opened, swapped];
   const stepSecrets = secretsOf(
     [...before, ...swapped.tasks].flatMap(({ action }) =>
@@ -46,7 +47,11 @@ export function compileRestore(plan: ResolvedPlan, facts: RunFacts, choice: Rest
 }
 
 /** Proves the artifact, unpacks it beside the target (or into the program that takes it) and asserts the result. */
-function unpacking({ plan, backup, choice, facts }: RestoreContext, needs: Task['needs']): RestorePart {
+function unpacking(
+  { plan, backup, choice, facts }: RestoreContext,
+  needs: Task['needs'],
+  stopped: Scope[],
+): RestorePart {
   const kind = findSource(backup.source.type);
   const records = choice.manifest?.artifacts[0]?.stages ?? choice.records ?? [];
   const opening = openingChain(plan, backup, records, facts);
@@ -57,7 +62,7 @@ function unpacking({ plan, backup, choice, facts }: RestoreContext, needs: Task[
     backup.restore.options,
   );
   const work = directoryScope('work:restore');
-  const within = choice.target === null ? [work.id] : [work.id, 'beside'];
+  const within = choice.target === null ? [...stopped.map(({ id }) => id), work.id] : [work.id, 'beside'];
   const common = { host: 'local', outputs: [], backup: backup.name };
   const tasks: Task[] = [
     {

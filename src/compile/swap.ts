@@ -37,6 +37,16 @@ export function swapping(context: RestoreContext, target: string, ready: string)
   };
 }
 
+/** Where a program takes the data instead: the scopes in which it does so, and `after`. Nothing can be brought back. */
+export function taking(context: RestoreContext): RestorePart {
+  const stopped = stopScopes(context, 'stopped');
+  const started: Task['needs'] = [
+    { task: 'unpack', on: 'ok' },
+    ...stopped.map(({ id }) => ({ task: id, on: 'ok' as const })),
+  ];
+  return { tasks: restoreSteps(context, 'after', started), scopes: stopped, requirements: [] };
+}
+
 /** What stands still during the swap, in the order of the plan; scopes end in reverse, so it starts again in reverse. */
 function stopScopes(context: RestoreContext, prefix: string): Scope[] {
   const stops = context.choice.live ? context.backup.restore.stop : [];

@@ -23,8 +23,8 @@ export type PromiseRow = {
   oldest: string;
   /** How it is proven: `checksum`, `content`, `restore every 7d`. */
   proof: string;
-  /** Ids of the rules that it waives. */
-  waivers: string[];
+  /** Ids of the rules that it waives -> why. */
+  waivers: Record<string, string>;
 };
 
 /** One row a backup for `runner config --promises`. */
@@ -39,7 +39,7 @@ export function promises(resolved: ResolvedPlan): PromiseRow[] {
       offSite: backup.destinations.filter(({ name }) => resolved.destinations[name]?.offSite).length,
       oldest: oldestReach(backup),
       proof: proofOf(backup),
-      waivers: Object.keys(backup.allow),
+      waivers: backup.allow,
     };
   });
 }

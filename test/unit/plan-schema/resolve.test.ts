@@ -298,7 +298,7 @@ backups:
         offSite: 1,
         oldest: '7 years',
         proof: 'checksum, content, checksum every 7d, restore every 7d',
-        waivers: [],
+        waivers: {},
       },
       expect.objectContaining({ backup: 'files', copies: 4, proof: 'checksum' }),
     ]);

@@ -1,6 +1,7 @@
 /** What a schedule owes: missed times count once, and a backup that failed is still owed. */
 import { readManifest } from '../catalog/manifest.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
+import { zoneClock } from '../retention/calendar.ts';
 import type { Place } from './shelves.ts';
 
 export type Debt = { backup: string; due: boolean; next: Date };
@@ -11,23 +12,46 @@ export async function debts(backups: ResolvedBackup[], timezone: string, places:
   const all: Debt[] = [];
   for (const { name, schedule } of backups) {
     if (schedule === undefined) continue;
-    // The parser looks strictly before its date; a run that starts on the very second is on time.
-    const later = new Date(now.getTime() + 1);
-    const latest = CronExpressionParser.parse(schedule, { currentDate: later, tz: timezone }).prev().toDate();
+    const latest = await latestTime(schedule, timezone, now);
     const next = CronExpressionParser.parse(schedule, { currentDate: now, tz: timezone }).next().toDate();
-    all.push({ backup: name, due: !(await madeSince(name, latest, places)), next });
+    all.push({ backup: name, due: !(await madeSince(name, latest, now, places)), next });
   }
   return all.toSorted((left, right) => left.next.getTime() - right.next.getTime());
 }
 
-/** Whether a backup was begun since then and committed somewhere. A safety copy of a restore pays no debt. */
-async function madeSince(backup: string, since: Date, places: Place[]): Promise<boolean> {
+/**
+ * When a schedule was last to run. The parser looks back along the wall clock as if it were UTC, where no hour is skipped or
+ * repeated: in a zone it passes over a run that falls into a skipped hour, and gives up where that hour is midnight. Such a
+ * run is owed from the jump on. A repeated hour counts twice for schedules that name no hour, and once for those that do.
+ */
+export async function latestTime(schedule: string, timezone: string, now: Date): Promise<Date> {
+  const { CronExpressionParser } = await import('cron-parser');
+  const clock = zoneClock(timezone);
+  // The parser looks strictly before its date; a run that starts on the very second is on time.
+  const currentDate = new Date(clock.wall(now.getTime()) + 1);
+  const shown = CronExpressionParser.parse(schedule, { currentDate, tz: 'UTC' }).prev().getTime();
+  const first = clock.instant(shown);
+  const again = shown - clock.offset(now.getTime());
+  const namesNoHour = schedule.trim().split(/\s+/)[1]!.startsWith('*');
+  return new Date(namesNoHour && clock.wall(again) === shown ? Math.max(first, again) : first);
+}
+
+/**
+ * Whether a backup was begun since then and committed somewhere. A safety copy of a restore pays no debt, nor does one that a
+ * clock running ahead put into the future; its id moves those of all that follow ahead as well, so their data's time counts.
+ */
+async function madeSince(backup: string, since: Date, now: Date, places: Place[]): Promise<boolean> {
   for (const { destination, shelf } of places) {
     for (const entry of shelf.entries) {
       if (entry.backup !== backup || entry.time < since) continue;
-      const read = await readManifest(destination, entry.manifestKey).catch(() => null);
-      if (read?.manifest.purpose === 'backup') return true;
+      const manifest = (await readManifest(destination, entry.manifestKey).catch(() => null))?.manifest;
+      if (manifest?.purpose !== 'backup') continue;
+      const begun = Date.parse(manifest.moment.from);
+      if (begun >= since.getTime() && begun <= now.getTime() + tolerance) return true;
     }
   }
   return false;
 }
+
+/** Clocks of hosts that share a plan may differ by this many milliseconds. */
+const tolerance = 5 * 60_000;

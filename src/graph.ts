@@ -1,6 +1,8 @@
 /**
  * The Graph: what a run will do, as frozen, serialisable data. It is compiled once, then either rendered (preview) or
- * executed. It holds no closure, clock, id, port or temporary path: what is known only at run time is a named output.
+ * executed. It holds no closure, clock, id, port or temporary path: what is known only at run time is a named output of a
+ * task or scope. Beside those there are `run.id`, the `error` of each task that has ended, and the failures so far, one a
+ * line: `run.errors` and `backup:NAME.errors`.
  */
 import type { RetentionPolicy } from './retention/policy.ts';
 

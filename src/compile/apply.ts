@@ -25,7 +25,7 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const backups = chosenBackups(plan, options.only);
   const destinations = destinationsOf(backups);
   const settles = settleTasks(plan, destinations, [{ task: 'preflight', on: 'ok' }]);
-  const place: HookPlace = { plan: plan.name, source: null, blamed: [] };
+  const place: HookPlace = { plan: plan.name, source: null };
   const opened: Task['needs'] = [
     { task: 'preflight', on: 'ok' },
     ...settles.map(({ id }) => ({ task: id, on: 'done' as const })),
@@ -57,7 +57,6 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
     plan: plan.name,
     backup: backup.name,
     source: backup.source,
-    blamed: [],
     capture: captureId,
   };
   const before = compileHook('before', backup.hooks.before, place, ready, facts);
@@ -75,7 +74,7 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
   const failed = compileHook(
     'on-failure',
     backup.hooks.onFailure,
-    { ...place, blamed },
+    place,
     blamed.map((task) => ({ task, on: 'fail' as const })),
     facts,
   );
@@ -83,7 +82,7 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
   const last = compileHook(
     'finally',
     backup.hooks.finally,
-    { ...place, blamed },
+    place,
     all.map(({ id }) => ({ task: id, on: 'done' as const })),
     facts,
   );
@@ -117,7 +116,7 @@ function captureTask(
     within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id],
     needs,
     action,
-    outputs: ['id', 'key', 'size', 'sha256', 'tier', 'error'],
+    outputs: ['id', 'key', 'size', 'sha256', 'tier'],
     ...(backup.timeout === undefined ? {} : { timeout: backup.timeout }),
     backup: backup.name,
   };
@@ -162,7 +161,7 @@ function verifications(
 
 /** Hooks of the whole plan that wait for every backup. */
 function closingHooks(plan: ResolvedPlan, tasks: Task[], facts: RunFacts): Task[] {
-  const place: HookPlace = { plan: plan.name, source: null, blamed: tasks.map(({ id }) => id) };
+  const place: HookPlace = { plan: plan.name, source: null };
   const needs = (on: 'ok' | 'fail' | 'done') => blamable(tasks).map(({ id }) => ({ task: id, on }));
   const after = compileHook('after', plan.hooks.after, place, needs('ok'), facts);
   const failed = compileHook('on-failure', plan.hooks.onFailure, place, needs('fail'), facts);

@@ -10,8 +10,6 @@ export type HookPlace = {
   /** Absent for hooks of the whole plan. */
   backup?: string;
   source: Configured | null;
-  /** Tasks whose failure text is handed over as RUNNER_ERROR. */
-  blamed: TaskId[];
   /** The capture whose outputs are handed over, once there is one. */
   capture?: TaskId;
   within?: ScopeId[];
@@ -46,7 +44,7 @@ export function compileHook(
 
 function hookEnvironment(hook: HookName, place: HookPlace): Record<string, Value> {
   const failed = hook === 'on-failure' || hook === 'finally';
-  const error: Value = { join: place.blamed.map((task) => ({ out: `${task}.error` as const })) };
+  const errors = place.backup ? (`backup:${place.backup}.errors` as const) : 'run.errors';
   return {
     RUNNER_HOOK: hook,
     RUNNER_PLAN: place.plan,
@@ -58,6 +56,6 @@ function hookEnvironment(hook: HookName, place: HookPlace): Record<string, Value
           RUNNER_SIZE: { out: `${place.capture}.size` as const },
         }
       : {}),
-    ...(failed && place.blamed.length > 0 ? { RUNNER_ERROR: error } : {}),
+    ...(failed ? { RUNNER_ERROR: { out: errors } } : {}),
   };
 }

@@ -122,7 +122,7 @@ function safetyCopy({ plan, backup, choice, facts }: RestoreContext, needs: Task
     within: [...destinations.map(leaseScope), scope.id],
     needs,
     action: { ...action, pinFor: seconds(within) },
-    outputs: ['id', 'key', 'size', 'sha256', 'tier', 'error'],
+    outputs: ['id', 'key', 'size', 'sha256', 'tier'],
     backup: backup.name,
   };
   const present = requirements.filter(({ need }) => need !== 'path');

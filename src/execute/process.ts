@@ -149,12 +149,15 @@ function feed(stream: Writable, bytes: Uint8Array): void {
   (stream as unknown as Readable).resume();
 }
 
+/** Our own filter programs are no files on PATH; one may stand behind `nice` and `ionice`. */
 function program(argv: readonly string[]): string[] {
-  if (argv[0] !== 'runner-builtin') return [...argv];
+  const at = argv.indexOf('runner-builtin');
+  const prefixed = at > 0 && ['nice', 'ionice'].includes(argv[0] ?? '');
+  if (at !== 0 && !prefixed) return [...argv];
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory)
     directory = dirname(directory);
-  return [process.execPath, join(directory, 'dist/builtin.js'), ...argv.slice(1)];
+  return [...argv.slice(0, at), process.execPath, join(directory, 'dist/builtin.js'), ...argv.slice(at + 1)];
 }
 
 function exit(child: ChildProcess, began: number): Promise<End> {

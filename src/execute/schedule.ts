@@ -49,7 +49,8 @@ class Run {
     private readonly perform: Perform,
     private readonly options: RunGraphOptions,
   ) {
-    this.bindings = { ...options.bindings };
+    this.bindings = { ...options.bindings, 'run.errors': '' };
+    for (const { backup } of graph.tasks) if (backup !== undefined) this.bindings[`backup:${backup}.errors`] = '';
     this.slots = new Slots(options.parallelism);
     this.scopes = new Scopes(graph, {
       perform,
@@ -155,11 +156,20 @@ class Run {
   private finish(task: Task, result: TaskResult): TaskResult {
     const { outcome, message, seconds } = result;
     this.results.set(task.id, result);
-    // Bound in any case: a hook that always runs is handed an empty text where nothing failed.
+    // Bound in any case: a hook that always runs is handed an empty text where there is nothing to tell.
     this.bindings[`${task.id}.error`] = isGood(outcome) ? '' : (message ?? '');
+    for (const name of task.outputs) this.bindings[`${task.id}.${name}`] ??= '';
+    if (outcome === 'failed' && message !== undefined) {
+      this.addError('run.errors', message);
+      if (task.backup !== undefined) this.addError(`backup:${task.backup}.errors`, message);
+    }
     const said = message === undefined ? {} : { message };
     this.options.emit({ event: 'task-finished', task: task.id, outcome, seconds, ...said });
     return result;
+  }
+
+  private addError(name: string, message: string): void {
+    this.bindings[name] = this.bindings[name] ? `${this.bindings[name]}\n${message}` : message;
   }
 
   private bind(id: string, performed: Performed): void {

@@ -125,6 +125,21 @@ describe('order', () => {
     expect((await execute(graph, { work: { hook } })).outcomes.hook).toBe('skipped');
   });
 
+  test('a hook is told every failure, and an output that nobody gave as an empty text', async () => {
+    const one = { ...task('one'), backup: 'orders' };
+    const two = { ...task('two'), backup: 'orders', outputs: ['id'] };
+    let heard: string[] = [];
+    const hook: Work = async ({ lookup }) => {
+      heard = ['backup:orders.errors', 'run.errors', 'two.id'].map((name) => lookup.out(name));
+      return undefined;
+    };
+    const graph = [one, two, task('third'), task('hook', { needs: ['done one', 'done two', 'done third'] })];
+    await execute(graph, { work: { one: fail('no space'), two: fail('no time'), third: fail('no hope'), hook } });
+    expect(heard[0]?.split('\n').sort()).toEqual(['no space', 'no time']);
+    expect(heard[1]?.split('\n').sort()).toEqual(['no hope', 'no space', 'no time']);
+    expect(heard[2]).toBe('');
+  });
+
   test('warned and partial count as done well', async () => {
     const { outcomes } = await execute([task('a'), task('b', { needs: ['ok a'] })], {
       work: { a: async () => ({ outcome: 'partial', message: 'one of two' }) },

@@ -1,0 +1,160 @@
+/** Nothing is accepted that does nothing: every leaf of the schemas, changed, changes what can be seen. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { has } from '../kinds/programs.ts';
+import { observe } from './leaves-observe.ts';
+import { makeFolder, richPlan } from './leaves-plan.ts';
+import { changed, changesOf, type Leaf, leavesOf, placesOfSchemas } from './leaves-walk.ts';
+import { writePlan } from './shop.ts';
+
+const temporary = temporaryDirectory('runner-leaves-');
+afterAll(() => temporary.remove());
+
+let plan: Record<string, unknown>;
+let base: string[];
+beforeAll(async () => {
+  plan = richPlan(await makeFolder(temporary.path));
+  const { refused, parts } = await observe(plan, temporary.path);
+  base = [];
+  for await (const part of parts) base.push(part);
+  if (refused) throw new Error(base.join('\n'));
+});
+
+/** What is accepted although a change of it is not seen here, and why. A place of the schemas -> the reason. */
+const quiet: Record<string, string> = {
+  'restore-verification.restore.into': 'the only place that there is: it says what happens anyway',
+  'destination-local.mount': 'acts at run time: see below',
+  'destination-local.modes': 'acts at run time: see below',
+  'destination-local.modes.files': 'acts at run time: see below',
+  'destination-local.modes.directories': 'acts at run time: see below',
+  'signing.public': 'acts at run time: see below',
+};
+
+/** Names of secrets that are not there give nothing, whatever they are. */
+const absent = /^secrets\/maybe/;
+
+/** Places with one possible value: they say which branch of the schemas is meant. */
+const structural = /\.type$|^plan\.version/;
+
+type Seen = 'refused' | 'silent' | 'rule' | 'changed';
+
+async function look(leaf: Leaf, value: unknown): Promise<Seen> {
+  const { refused, parts } = await observe(changed(plan, leaf.path, value), temporary.path);
+  if (refused) return refused === 'schema' ? 'refused' : 'rule';
+  let index = 0;
+  for await (const part of parts) if (part !== base[index++]) return 'changed';
+  return 'silent';
+}
+
+describe('nothing is accepted that does nothing', () => {
+  /** Places of the schemas of which a change was seen, `place=value` where values can be counted. */
+  const seen = new Set<string>();
+
+  it('some change of every leaf is seen, wherever it stands', { timeout: 180_000 }, async () => {
+    const sections = ['secrets', 'sources', 'transforms', 'destinations', 'retention'];
+    const names = sections.map((key) => Object.keys(plan[key] as object));
+    const leaves = leavesOf(plan);
+    const silent: string[] = [];
+    const told = new Set<string>();
+    // From the inside out: what holds something that is seen is seen itself.
+    for (const leaf of leaves.toReversed()) {
+      const path = leaf.path.join('/');
+      const values = changesOf(leaf, names);
+      let heard = told.has(path);
+      let valid = false;
+      for (const [index, value] of values.entries()) {
+        const countable = leaf.schema.enum !== undefined || typeof leaf.value === 'boolean';
+        // One other text or number is as good as another.
+        if (heard && !countable && index > 0) break;
+        const found = await look(leaf, value);
+        valid ||= found !== 'refused';
+        if (found === 'refused' || found === 'silent') continue;
+        heard = true;
+        for (const one of [leaf.value, value]) seen.add(`${leaf.at}=${String(one)}`);
+      }
+      if (heard) {
+        seen.add(leaf.at);
+        for (const length of leaf.path.keys()) told.add(leaf.path.slice(0, length).join('/'));
+      } else if (valid && !Object.hasOwn(quiet, leaf.at) && !absent.test(path)) {
+        silent.push(`${path} (${leaf.at})`);
+      }
+    }
+    expect(silent).toEqual([]);
+  });
+
+  it('and the schemas have no other leaf', () => {
+    const known = (place: string) => structural.test(place) || Object.hasOwn(quiet, place.split('=', 1)[0]!);
+    expect([...placesOfSchemas()].filter((place) => !seen.has(place) && !known(place))).toEqual([]);
+    expect(Object.keys(quiet).filter((place) => seen.has(place))).toEqual([]);
+  });
+});
+
+describe('what acts only at run time', () => {
+  const at = (...names: string[]) => join(temporary.path, 'runs', ...names);
+  const small = (name: string, destination: object, rest: object = {}) =>
+    writePlan(at(name), {
+      version: 1,
+      name: 'small',
+      backups: {
+        text: { source: { type: 'command', run: ['echo', 'text'] }, destinations: [{ type: 'local', ...destination }] },
+      },
+      ...rest,
+    });
+  beforeAll(() => {
+    for (const name of ['modes', 'plain', 'mount', 'signed']) mkdirSync(at(name), { recursive: true });
+  });
+
+  /** Modes of what lies at a destination, but for its top folder. */
+  const modesBelow = (path: string) => {
+    const found = { files: new Set<string>(), directories: new Set<string>() };
+    for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+      const mode = (statSync(join(entry.parentPath, entry.name)).mode & 0o777).toString(8).padStart(4, '0');
+      found[entry.isDirectory() ? 'directories' : 'files'].add(mode);
+    }
+    return { files: [...found.files], directories: [...found.directories] };
+  };
+
+  it.each([
+    ['plain', {}, { files: ['0600'], directories: ['0700'] }],
+    ['modes', { files: '0640' }, { files: ['0640'], directories: ['0700'] }],
+    ['modes', { directories: '0750' }, { files: ['0600'], directories: ['0750'] }],
+  ])('modes: %s %j', async (name, modes, expected) => {
+    const path = at(name, Object.keys(modes).join('-') || 'none');
+    const plan = small(name, { path, ...(name === 'plain' ? {} : { modes }) });
+    const { exitCode, stderr } = await runner(['apply', plan]);
+    expect(exitCode, stderr).toBe(0);
+    expect(modesBelow(path)).toEqual(expected);
+  });
+
+  it('mount: required refuses a folder of the root disk', async () => {
+    const free = await runner(['apply', small('mount', { path: at('mount', 'main') })]);
+    expect(free.exitCode, free.stderr).toBe(0);
+    const plan = small('mount', { path: '/runner-is-not-mounted-here', mount: 'required' });
+    const { exitCode, stderr } = await runner(['apply', plan]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('is not mounted');
+    expect(existsSync('/runner-is-not-mounted-here')).toBe(false);
+  });
+
+  it.skipIf(!has('ssh-keygen'))('signing: public is the key that manifests are checked with', async () => {
+    for (const name of ['right', 'wrong'])
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at('signed', name)]);
+    const signing = (name: string) => ({
+      secrets: { key: { file: at('signed', 'right') } },
+      signing: { key: { secret: 'key' }, public: at('signed', `${name}.pub`) },
+    });
+    const destination = { path: at('signed', 'main') };
+    const made = await runner(['apply', small('signed', destination, signing('right'))]);
+    expect(made.exitCode, made.stderr).toBe(0);
+    const restore = (plan: string, to: string) =>
+      runner(['restore', plan, 'text', '--latest', '--to', at('signed', to)]);
+    const right = await restore(small('signed', destination, signing('right')), 'one');
+    expect(right.exitCode, right.stderr).toBe(0);
+    const wrong = await restore(small('signed', destination, signing('wrong')), 'two');
+    expect(wrong.exitCode).not.toBe(0);
+    expect(existsSync(at('signed', 'two'))).toBe(false);
+  });
+});

@@ -20,7 +20,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const options = normalized(invocation.options);
   const plan = await openPlan(invocation, host);
   const backup = restored(plan, invocation.words[0], options);
-  const target = await restoreTarget(backup, options.to);
+  const target = await restoreTarget(plan, backup, options.to);
   const origin = await originOf(plan, backup, options, host);
   const { safetyBackup = true } = options;
   const { live, replaces, beside, aside } = target;

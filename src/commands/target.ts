@@ -1,10 +1,10 @@
 /** Where a restore goes, and what lies there now. */
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { RunnerError } from '../diagnostic.ts';
-import type { ResolvedBackup } from '../plan/resolved.ts';
-import { findSource } from '../registry.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import { findDestination, findSource } from '../registry.ts';
 
 export type RestoreTarget = {
   /** Null where a program takes the stream. */
@@ -19,7 +19,11 @@ export type RestoreTarget = {
 };
 
 /** `to` as typed, else the plan's, else where the data came from. Throws RunnerError (exit 4). */
-export async function restoreTarget(backup: ResolvedBackup, to: string | undefined): Promise<RestoreTarget> {
+export async function restoreTarget(
+  plan: ResolvedPlan,
+  backup: ResolvedBackup,
+  to: string | undefined,
+): Promise<RestoreTarget> {
   const kind = findSource(backup.source.type);
   const shape = kind.restores(backup.source.spec);
   if (shape === 'none') {
@@ -33,6 +37,7 @@ export async function restoreTarget(backup: ResolvedBackup, to: string | undefin
   const target = await settle(wanted, shape, home);
   await parentExists(target);
   const there = await whatLies(target);
+  if (there !== 'nothing') await refuseOthers(plan, target);
   if (there === 'full' && shape === 'directory' && !backup.restore.overwrite) {
     throw refuse(
       `${target} exists and is not empty; restore into a fresh directory, or let the plan say restore: { overwrite: true }`,
@@ -51,17 +56,48 @@ export async function restoreTarget(backup: ResolvedBackup, to: string | undefin
 }
 
 function fromShell(path: string): string {
+  // What a script's empty variable gives: it would mean this folder.
+  if (path === '') throw refuse('--to is empty; name a place');
   return resolve(path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
 }
 
 /** A file that is told to go into a directory goes below it, under its own name, as with cp. */
-async function settle(path: string, shape: 'directory' | 'file', home: string | null): Promise<string> {
+async function settle(given: string, shape: 'directory' | 'file', home: string | null): Promise<string> {
+  const path = await behindLink(given);
   const found = await lstat(path).catch(() => null);
   const isDirectory = found?.isDirectory() ?? false;
-  if (shape === 'file' && isDirectory && home !== null) return join(path, basename(home));
+  if (shape === 'file' && isDirectory && home !== null) return await behindLink(join(path, basename(home)));
   if (shape === 'directory' && found && !isDirectory) throw refuse(`${path} is no directory`);
   if (shape === 'file' && isDirectory) throw refuse(`${path} is a directory; name a file`);
+  if (found && !isDirectory && !found.isFile()) throw refuse(`${path} is no file but a device, a pipe or a socket`);
   return path;
+}
+
+/** Data is put where a link leads to: a link that is replaced would leave the old data in use by whoever follows another. */
+async function behindLink(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => null);
+  if (!found?.isSymbolicLink()) return path;
+  return await realpath(path).catch(() => {
+    throw refuse(`${path} is a link that leads nowhere; is what it leads to mounted?`);
+  });
+}
+
+/** What cannot be moved aside, and what must not be: a place where backups lie. */
+async function refuseOthers(plan: ResolvedPlan, target: string): Promise<void> {
+  const real = await realpath(target);
+  if ((await lstat(real)).dev !== (await lstat(dirname(real))).dev || real === dirname(real))
+    throw refuse(`${target} is a mount point, which cannot be replaced; name a folder or a file below it`);
+  for (const [name, { type, spec }] of Object.entries(plan.destinations)) {
+    const described = findDestination(type).describe(spec);
+    const root = isAbsolute(described) ? await realpath(described).catch(() => null) : null;
+    const backups = root === null ? null : join(root, plan.name);
+    if (backups !== null && (isWithin(backups, real) || isWithin(real, backups)))
+      throw refuse(`${target} cannot be replaced: the backups of destination "${name}" lie at ${backups}`);
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 async function parentExists(target: string): Promise<void> {

@@ -77,7 +77,7 @@ async function syncDirectories(paths: string[]): Promise<void> {
 }
 
 function sameFileSystem(error: unknown, target: string): unknown {
-  if (codeOf(error) !== 'EXDEV') return error;
+  if (codeOf(error) !== 'EXDEV' && codeOf(error) !== 'EBUSY') return error;
   return new RunnerError(
     `${target} is a mount point or lies on another file system, so it cannot be swapped: ${textOf(error)}`,
     {

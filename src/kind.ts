@@ -123,6 +123,8 @@ export interface Destination {
   remove(key: string): Promise<void>;
   /** Removes what an interrupted `put(key, attempt)` left. */
   removeAttempt(key: string, attempt: string): Promise<void>;
+  /** Removes below a folder what a killed writer left of small files an hour ago or earlier; only where that is possible. */
+  sweep?(folder: string): Promise<void>;
   /** Free bytes, or null where the store does not say. */
   free(): Promise<number | null>;
   /** The store's own clock. */

@@ -10,6 +10,7 @@ import { makeDirectory, syncDirectory } from './directories.ts';
 import { errorCode, explained } from './faults.ts';
 import { checkInside, type Place, pathOf } from './place.ts';
 import { openSink, partOf, removeIfThere } from './sink.ts';
+import { smallPrefix, sweepSmall } from './sweep.ts';
 import { walk } from './walk.ts';
 
 export type LocalOptions = { root: string; mountRequired: boolean; fileMode: number; directoryMode: number };
@@ -139,6 +140,14 @@ class LocalStore implements Destination {
     await this.unlinkInside(partOf(pathOf(this.place, key), attempt));
   }
 
+  async sweep(folder: string): Promise<void> {
+    const path = pathOf(this.place, folder);
+    await this.told('sweep', path, async () => {
+      await checkInside(this.place, path);
+      await sweepSmall(path, new Date((await this.clock()).getTime() - 3_600_000));
+    });
+  }
+
   async free(): Promise<number | null> {
     return await this.told('ask the free space of', this.place.root, async () => {
       await checkInside(this.place, this.place.root);
@@ -218,5 +227,5 @@ const unnamed = process.platform === 'linux' ? 0o20000000 | constants.O_DIRECTOR
 
 /** A name for a small file's temporary; never seen by anybody else. */
 function smallAttempt(): string {
-  return `small-${randomBytes(8).toString('hex')}`;
+  return `${smallPrefix}${randomBytes(8).toString('hex')}`;
 }

@@ -28,6 +28,7 @@ export async function settleDestination(
   const options = { now, stillOurs: () => stillOurs(run, name) };
   const settled = await settle(destination, plan, { ...options, run: run.run });
   const removals = await resumeRemovals(destination, plan, run.run, options);
+  await destination.sweep?.(plan);
   const problems = [...settled.problems, ...removals.problems];
   for (const message of problems) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
   const done = [

@@ -14,8 +14,14 @@ const log = process.env.STALL_LOG;
 async function reach(point) {
   if (point !== wanted) return;
   appendFileSync(log, `${point}\n`);
+  await pause();
+}
+
+/** For good, or for STALL_FOR ms. */
+async function pause() {
+  if (process.env.STALL_FOR) return new Promise((resolve) => setTimeout(resolve, Number(process.env.STALL_FOR)));
   setInterval(() => {}, 1000);
-  await new Promise(() => {});
+  return new Promise(() => {});
 }
 
 function kindOf(path) {
@@ -69,7 +75,7 @@ if (wanted) {
     await sync.call(this);
     if (isArtifact && wanted === 'fsync') {
       appendFileSync(log, 'fsynced\n');
-      await new Promise(() => {});
+      await pause();
     }
   };
   syncBuiltinESMExports();

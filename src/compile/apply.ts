@@ -1,16 +1,8 @@
 import type { Graph, Requirement, Scope, ShelfView, Task, TaskId } from '../graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
-import { compileCapture } from './capture.ts';
-import {
-  describeTask,
-  directoryScope,
-  leaseScope,
-  leaseScopes,
-  preflightTask,
-  secretsOf,
-  settleTasks,
-  stageCommands,
-} from './common.ts';
+import { findTransform } from '../registry.ts';
+import { captureTask } from './capture.ts';
+import { describeTask, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
 import type { RunFacts } from './facts.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
 import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
@@ -63,7 +55,12 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
   const captured = captureTask(
     plan,
     backup,
-    before.length > 0 ? [{ task: before.at(-1)!.id, on: 'ok' }] : ready,
+    {
+      id: captureId,
+      title: `back up ${backup.name}`,
+      needs: before.length > 0 ? [{ task: before.at(-1)!.id, on: 'ok' }] : ready,
+      purpose: 'backup',
+    },
     facts,
   );
   const checks = verifications(plan, backup, captureId, facts);
@@ -95,38 +92,6 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
   };
 }
 
-function captureTask(
-  plan: ResolvedPlan,
-  backup: ResolvedBackup,
-  needs: Task['needs'],
-  facts: RunFacts,
-): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
-  const { action, requirements } = compileCapture(plan, backup, facts);
-  const scope = directoryScope(`work:${backup.name}`);
-  const commands = [
-    ...action.prepare,
-    action.produce,
-    ...action.cleanup,
-    ...action.branches.flatMap(({ stages }) => stageCommands(stages)),
-  ];
-  const task: Task = {
-    id: `capture:${backup.name}`,
-    title: `back up ${backup.name}`,
-    host: 'local',
-    within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id],
-    needs,
-    action,
-    outputs: ['id', 'key', 'size', 'sha256', 'tier'],
-    ...(backup.timeout === undefined ? {} : { timeout: backup.timeout }),
-    backup: backup.name,
-  };
-  return {
-    task,
-    scopes: [scope],
-    requirements: [...requirements, ...secretsOf(commands, `backup "${backup.name}" uses it`)],
-  };
-}
-
 function verifications(
   plan: ResolvedPlan,
   backup: ResolvedBackup,
@@ -134,7 +99,7 @@ function verifications(
   facts: RunFacts,
 ): Omit<Part, 'shelf'> {
   const result: Omit<Part, 'shelf'> = { tasks: [], scopes: [], requirements: [] };
-  const { action } = compileCapture(plan, backup, facts);
+  const records = backup.transforms.map(({ type, spec }) => findTransform(type).record(spec));
   let previous = captureId;
   for (const check of backup.verify) {
     const compiled = verifyTask(
@@ -144,7 +109,7 @@ function verifications(
         title: `verify ${check.level} of ${backup.name}`,
         backup,
         artifact: { out: `${captureId}.id` },
-        records: action.manifest.stages,
+        records,
         destinations: backup.destinations.map(({ name }) => name),
         check,
       },

@@ -1,8 +1,9 @@
-import type { Action, Requirement } from '../graph.ts';
+import type { Action, Requirement, Scope, Task } from '../graph.ts';
 import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
 import { prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
+import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
 import type { RunFacts } from './facts.ts';
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;
@@ -59,6 +60,33 @@ export function compileCapture(
     action,
     requirements: [...kind.requirements(backup.source.spec, facts), ...chain.requirements, ...priorityPrograms(backup)],
   };
+}
+
+/** The task around it, with its private directory. */
+export function captureTask(
+  plan: ResolvedPlan,
+  backup: ResolvedBackup,
+  wanted: { id: string; title: string; needs: Task['needs']; purpose: 'backup' | 'safety'; pinFor?: number },
+  facts: RunFacts,
+): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
+  const { id, title, needs, purpose, pinFor } = wanted;
+  const { action, requirements } = compileCapture(plan, backup, facts, purpose);
+  const scope = directoryScope(`work:${id}`);
+  const stages = action.branches.flatMap((branch) => stageCommands(branch.stages));
+  const commands = [...action.prepare, action.produce, ...action.cleanup, ...stages];
+  const task: Task = {
+    id,
+    title,
+    host: 'local',
+    within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id],
+    needs,
+    action: pinFor === undefined ? action : { ...action, pinFor },
+    outputs: ['id', 'key', 'size', 'sha256', 'tier'],
+    ...(backup.timeout === undefined ? {} : { timeout: backup.timeout }),
+    backup: backup.name,
+  };
+  const secrets = secretsOf(commands, `backup "${backup.name}" uses it`);
+  return { task, scopes: [scope], requirements: [...requirements, ...secrets] };
 }
 
 function macOf(backup: ResolvedBackup): { secret: string; iterations: number } | undefined {

@@ -2,8 +2,7 @@ import type { Scope, Task } from '../graph.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
 import { seconds } from '../units.ts';
-import { compileCapture } from './capture.ts';
-import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
+import { captureTask } from './capture.ts';
 import type { RestoreContext, RestorePart } from './restore-context.ts';
 import { restoreEnvironment, restoreSteps } from './restore-steps.ts';
 import { compileStop } from './steps.ts';
@@ -107,29 +106,13 @@ function safetyCopy({ plan, backup, choice, facts }: RestoreContext, needs: Task
     require: 1,
     verify: [],
   };
-  const { action, requirements } = compileCapture(plan, moved, facts, 'safety');
-  const scope = directoryScope('work:safety');
-  const commands = [
-    ...action.prepare,
-    action.produce,
-    ...action.cleanup,
-    ...action.branches.flatMap(({ stages }) => stageCommands(stages)),
-  ];
-  const task: Task = {
-    id: 'safety',
-    title: `keep a safety copy of the old ${backup.name}`,
-    host: 'local',
-    within: [...destinations.map(leaseScope), scope.id],
-    needs,
-    action: { ...action, pinFor: seconds(within) },
-    outputs: ['id', 'key', 'size', 'sha256', 'tier'],
-    backup: backup.name,
-  };
-  const present = requirements.filter(({ need }) => need !== 'path');
+  const title = `keep a safety copy of the old ${backup.name}`;
+  const pinFor = seconds(within);
+  const kept = captureTask(plan, moved, { id: 'safety', title, needs, purpose: 'safety', pinFor }, facts);
   return {
-    tasks: [task],
-    scopes: [scope],
-    requirements: [...present, ...secretsOf(commands, 'the safety copy uses it')],
+    tasks: [kept.task],
+    scopes: kept.scopes,
+    requirements: kept.requirements.filter(({ need }) => need !== 'path'),
   };
 }
 

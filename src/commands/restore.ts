@@ -1,10 +1,12 @@
 import { graphDigest } from '../compile/digest.ts';
 import { compileRestore, type RestoreChoice } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
+import { exists } from '../execute/actions/directory.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
-import { wallClock } from '../report/human.ts';
+import { findSource } from '../registry.ts';
+import { oneLine, wallClock } from '../report/human.ts';
 import { choose } from './choose.ts';
 import type { Host, Invocation, Options } from './command.ts';
 import { consent } from './consent.ts';
@@ -48,6 +50,9 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (outcome.exitCode === ExitCode.success && !json && !quiet) {
     host.terminal.data(`${choice.id} is restored${target.target === null ? '' : ` to ${target.target}`}\n`);
   } else tellOutcome(outcome, invocation, host);
+  // Also after a failure, a rejected safety copy or a start that went wrong: nobody else knows that name.
+  if (target.target !== null && (await exists(aside)))
+    host.terminal.say(`note: what lay at ${oneLine(target.target)} before is kept at ${oneLine(aside)}\n`);
   return outcome.exitCode;
 }
 
@@ -98,6 +103,7 @@ async function originOf(plan: ResolvedPlan, backup: ResolvedBackup, options: Opt
 
 function question(choice: RestoreChoice, { target, live }: RestoreTarget, backup: ResolvedBackup): string {
   if (target === null) return `feed ${choice.id} to the restore program of "${backup.name}"`;
-  const kept = choice.safety ? 'a safety copy of it is kept' : 'no copy of it is kept';
+  const copied = findSource(backup.source.type).relocate ? 'a safety copy of it is kept' : 'it is moved aside';
+  const kept = choice.safety ? copied : 'no copy of it is kept';
   return `replace ${live ? 'the live data' : 'what lies'} at ${target} by ${choice.id} (${kept})`;
 }

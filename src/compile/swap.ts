@@ -77,10 +77,14 @@ function rollBack(context: RestoreContext, target: string, after: Task[]): Resto
   return { tasks: [task], scopes, requirements: [] };
 }
 
-/** The old data leaves only after a safety copy of it is committed, or when the person gave that up. */
+/**
+ * The old data leaves only after a safety copy of it is committed, or when the person gave that up. A kind that cannot read
+ * what was moved aside makes no such copy: then the old data stays where it is.
+ */
 function farewell(context: RestoreContext, needs: Task['needs']): RestorePart {
   const { backup, choice } = context;
   const safety = choice.safety ? safetyCopy(context, needs) : nothing;
+  if (choice.safety && safety.tasks.length === 0) return nothing;
   const discard: Task = {
     id: 'discard',
     title: 'remove the old data',

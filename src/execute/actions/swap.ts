@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { chmod, lchown, lstat, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
@@ -19,8 +19,9 @@ export async function swap(
     throw new RunnerError(`nothing was restored at ${beside}, so ${target} was left as it is`);
   if (await exists(aside))
     throw new RunnerError(`${aside} exists already; the old data of ${target} cannot be moved there`);
-  await syncTree(beside);
   const moved = await exists(target);
+  const strange = moved ? await takeAfter(target, beside) : null;
+  await syncTree(beside);
   // Killed between the two renames, the target would be missing: then the guard puts the old data back.
   if (moved) run.guard.arm(context.id, putBack(target, aside, companions));
   try {
@@ -40,7 +41,24 @@ export async function swap(
   }
   const task = context.task;
   context.emit({ event: 'restored', task: context.id, backup: task?.backup ?? '', id: restoredId(run), target });
+  if (strange !== null) return { outcome: 'warned', message: strange };
   return moved ? { message: `the old data lies at ${aside}` } : {};
+}
+
+/**
+ * A file that replaces another gets its owner and mode, or the program whose data it is could not open it. Returns what could
+ * not be done. A directory brings its own, as its restore options say.
+ */
+async function takeAfter(old: string, fresh: string): Promise<string | null> {
+  const [was, is] = [await lstat(old), await lstat(fresh)];
+  if (!was.isFile() || !is.isFile()) return null;
+  try {
+    if (was.uid !== is.uid || was.gid !== is.gid) await lchown(fresh, was.uid, was.gid);
+    await chmod(fresh, was.mode & 0o7777);
+    return null;
+  } catch (error) {
+    return `${old} has another owner than before (${was.uid}:${was.gid}): ${textOf(error)}`;
+  }
 }
 
 /** The old data comes back; what was put in its place is removed. Does nothing where this run swapped nothing. */

@@ -97,7 +97,7 @@ type Chosen = { backup: string; id: string; manifest: Manifest; destinations: st
 async function restore(plan: ResolvedPlan, backup: ResolvedBackup, chosen: Chosen, facts: RunFacts): Promise<string> {
   try {
     const to = backup.restore.to === undefined && backup.source.type === 'command' ? '/tmp/feed.out' : undefined;
-    const target = await restoreTarget(backup, backup.source.spec.restore ? undefined : to);
+    const target = await restoreTarget(plan, backup, backup.source.spec.restore ? undefined : to);
     const from = { destination: chosen.destinations[0]! };
     const choice = { ...target, ...chosen, from, live: true, safety: target.replaces };
     return textOf(compileRestore(plan, facts, choice), plan);

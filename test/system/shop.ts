@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { has } from '../helpers/programs.ts';
 import { makeKey } from '../kinds/gpg-keys.ts';
-import { has } from '../kinds/programs.ts';
 
 /** Programs without which the transforms of this name are left out of the shop's plan. */
 export const have = {

@@ -1,10 +1,11 @@
 /** `--log-dir`: a readable log of each run. pino orders and levels it; it is loaded only here. */
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import { RunnerError } from '../diagnostic.ts';
+import { makeFolders } from '../folders.ts';
 import { describe } from './describe.ts';
 import type { Event, Subscriber } from './events.ts';
 import { oneLine } from './human.ts';
@@ -45,7 +46,7 @@ export async function writeRecord(directory: string, run: string, record: unknow
 
 async function ready(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeFolders(resolve(directory), 0o700);
   } catch (error) {
     throw new RunnerError(`the log directory ${directory} cannot be made: ${(error as Error).message}`, {
       exitCode: 4,

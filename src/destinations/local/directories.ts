@@ -4,18 +4,19 @@ import { chmod, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from './faults.ts';
 
-/** Makes what is missing of a folder, each with this mode; every new name is made durable in its parent. */
-export async function makeDirectory(path: string, mode: number): Promise<void> {
+/** Makes what is missing of a folder, each with this mode (null: as the system makes them); every new name is made durable. */
+export async function makeDirectory(path: string, mode: number | null, parentIsMade = false): Promise<void> {
   try {
-    await mkdir(path, { mode });
+    await mkdir(path, { mode: mode ?? 0o777 });
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return;
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT' || parentIsMade) throw error;
     await makeDirectory(dirname(path), mode);
-    return await makeDirectory(path, mode);
+    // Where the parent is there and still takes no folder (/proc, a link that leads nowhere), it never will.
+    return await makeDirectory(path, mode, true);
   }
   // The process's own mask may have taken bits away.
-  await chmod(path, mode);
+  if (mode !== null) await chmod(path, mode);
   await syncDirectory(dirname(path));
 }
 

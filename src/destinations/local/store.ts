@@ -1,7 +1,7 @@
 /** The runtime of a local destination. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, statfs } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { RunnerError } from '../../diagnostic.ts';
@@ -182,7 +182,7 @@ class LocalStore implements Destination {
   private async makeRoom(path: string): Promise<void> {
     await checkInside(this.place, path);
     // Folders above the configured one are made as the system makes them; those below have the modes of the plan.
-    await mkdir(dirname(this.place.root), { recursive: true });
+    await makeDirectory(dirname(this.place.root), null);
     await makeDirectory(dirname(path), this.modes.directoryMode);
   }
 

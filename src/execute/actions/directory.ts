@@ -1,7 +1,8 @@
-import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
+import { makeFolders } from '../../folders.ts';
 import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
@@ -30,7 +31,7 @@ export async function removeDirectory(run: RunContext, context: PerformContext):
 export async function reserve(action: Extract<Action, { do: 'reserve' }>, run: RunContext): Promise<Performed> {
   if (await exists(action.path))
     throw new RunnerError(`${action.path} exists already; move it away or name another target`);
-  await mkdir(dirname(action.path), { recursive: true, mode: 0o700 });
+  await makeFolders(dirname(action.path), 0o700);
   run.guard.removeLater(action.path);
   return {};
 }

@@ -5,10 +5,20 @@ import { formatDuration, seconds } from '../units.ts';
 import type { EffectivePlan } from './effective.ts';
 import type { ResolvedBackup, ResolvedPlan } from './resolved.ts';
 
-/** The effective plan: a valid plan in plain data, with bases, defaults, names and paths settled, secrets as references. */
+/**
+ * The effective plan: a valid plan in plain data, with bases, defaults, names and paths settled, secrets as references.
+ * A dollar sign is written `$$`, as in every plan: read again it is the same one.
+ */
 export function effectivePlan(resolved: ResolvedPlan): EffectivePlan {
   if (!resolved.effective) throw new Error('this plan was not made by resolvePlan');
-  return resolved.effective;
+  return escaped(resolved.effective) as EffectivePlan;
+}
+
+function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$');
+  if (Array.isArray(value)) return value.map(escaped);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, escaped(entry)]));
 }
 
 /** What the plan promises for one backup, as short texts for a table; null where it promises nothing. */
@@ -31,12 +41,14 @@ export type PromiseRow = {
 export function promises(resolved: ResolvedPlan): PromiseRow[] {
   return resolved.backups.map((backup) => {
     const { rpo, rto } = backup.objectives;
+    // A destination with a filter does not hold the newest backup, so it keeps no promise of copies.
+    const whole = backup.destinations.filter(({ tiers }) => tiers === undefined);
     return {
       backup: backup.name,
       rpo: rpo ? written(rpo) : null,
       rto: rto ? written(rto) : null,
-      copies: 1 + backup.destinations.length,
-      offSite: backup.destinations.filter(({ name }) => resolved.destinations[name]?.offSite).length,
+      copies: 1 + whole.length,
+      offSite: whole.filter(({ name }) => resolved.destinations[name]?.offSite).length,
       oldest: oldestReach(backup),
       proof: proofOf(backup),
       waivers: backup.allow,

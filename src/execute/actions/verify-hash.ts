@@ -13,7 +13,11 @@ import { progressOf } from './progress.ts';
 import type { Sites, VerifyAction } from './verify-sites.ts';
 
 /** What was found at one destination. `fault`: it could not be told, which proves nothing either way. */
-type Finding = { name: string } & ({ held: false } | { manifest: string; problem: string | null } | { fault: Error });
+type Finding = { name: string } & (
+  | { held: false }
+  | { manifest: string; problem: string | null; isSafety?: boolean }
+  | { fault: Error }
+);
 
 /** Every byte at every destination that holds it is read again and hashed against the manifest. */
 export async function verifyByHash(
@@ -34,7 +38,9 @@ export async function verifyByHash(
     const problem = finding.problem ?? (unlike ? 'its manifest differs from that of another copy' : null);
     if (problem !== null) wrong.push(`"${finding.name}": ${problem}`);
     const destination = sites.up.find(({ name }) => name === finding.name)!;
-    await keepResult(destination, id, { manifest: finding.manifest, problem }, run, context);
+    // What a restore threw out must not come to be counted as good.
+    if (problem !== null || !finding.isSafety)
+      await keepResult(destination, id, { manifest: finding.manifest, problem }, run, context);
     const told = { event: 'verified', task: context.id, backup: action.backup, id, level: 'checksum' } as const;
     context.emit({
       ...told,
@@ -66,7 +72,7 @@ async function look(
       const problem = await artifactProblem(destination, artifact, context);
       if (problem !== null) return { name, manifest: sha256, problem };
     }
-    return { name, manifest: sha256, problem: null };
+    return { name, manifest: sha256, problem: null, isSafety: manifest.purpose === 'safety' };
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof Damaged)

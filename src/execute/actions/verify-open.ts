@@ -51,7 +51,9 @@ export async function verifyByOpening(
   const result = isWrong ? 'fail' : 'pass';
   const message = isWrong ? { message: outcome.problem } : {};
   const details = isWrong ? {} : { details: detailsOf(outcome) };
-  await keep(places, { id, finding: level, result, manifest: read.sha256, ...message, ...details }, run, context);
+  // What a restore threw out must not come to be counted as good.
+  if (isWrong || read.manifest.purpose !== 'safety')
+    await keep(places, { id, finding: level, result, manifest: read.sha256, ...message, ...details }, run, context);
   context.emit({ ...told, result, ...message });
   if (isWrong) throw new RunnerError(`${id} did not pass ${level} at "${destination.name}": ${outcome.problem}`);
   return outcome.notes.length > 0 ? { outcome: 'warned', message: outcome.notes.join('; ') } : {};

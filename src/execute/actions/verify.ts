@@ -1,5 +1,6 @@
 import { render } from '../../bind.ts';
 import { timeOfStamp } from '../../catalog/identity.ts';
+import { readFinding } from '../../catalog/records.ts';
 import { readShelf } from '../../catalog/shelf.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { formatDuration } from '../../units.ts';
@@ -23,7 +24,10 @@ export async function verify(action: VerifyAction, run: RunContext, context: Per
     : await verifyByOpening(action, id, sites, run, context);
 }
 
-/** Why a check with `every` is not due yet, by the records of any backup of this name; null when it is. */
+/**
+ * Why a check with `every` is not due yet, by the records of any backup of this name; null when it is. The checksum of a commit
+ * is none of what was read again, and a pass of the future was written by a clock that ran ahead.
+ */
 async function youngerPass(
   { every, backup, level }: VerifyAction,
   sites: Sites,
@@ -34,10 +38,22 @@ async function youngerPass(
   for (const destination of sites.up) {
     const { entries } = await readShelf(destination, run.plan.name, backup);
     for (const { id, records } of entries.toReversed()) {
-      const pass = records.findLast(({ finding, result }) => finding === level && result === 'pass');
-      const age = pass ? (now - timeOfStamp(pass.stamp)!.getTime()) / 1000 : every;
-      if (age < every) return `not due: ${level} of ${id} passed ${formatDuration(Math.max(0, age))} ago`;
+      for (const { finding, result, stamp, key } of records.toReversed()) {
+        const age = (now - timeOfStamp(stamp)!.getTime()) / 1000;
+        if (finding !== level || result !== 'pass' || age >= every || age < -tolerance) continue;
+        if (level === 'checksum' && (await isOfCommit(destination, key))) continue;
+        return `not due: ${level} of ${id} passed ${formatDuration(Math.max(0, age))} ago`;
+      }
     }
   }
   return null;
+}
+
+/** Seconds by which the clocks of two hosts may differ. */
+const tolerance = 300;
+
+/** A record that cannot be read proves nothing either. */
+async function isOfCommit(destination: Destination, key: string): Promise<boolean> {
+  const found = await readFinding(destination, key).catch(() => null);
+  return found === null || found.details?.at === 'commit';
 }

@@ -3,6 +3,7 @@ import { timeOfStamp } from '../../catalog/identity.ts';
 import { readFinding } from '../../catalog/records.ts';
 import { readShelf } from '../../catalog/shelf.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import type { Destination } from '../../kind.ts';
 import { formatDuration } from '../../units.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';

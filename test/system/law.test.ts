@@ -6,7 +6,7 @@ import { render } from '../../src/bind.ts';
 import { lookupWithin } from '../../src/execute/lookup.ts';
 import type { RunRecord } from '../../src/execute/run.ts';
 import type { Action, Argument, Graph } from '../../src/graph.ts';
-import { type Finished, runner, type StartOptions, temporaryDirectory } from '../helpers/runner.ts';
+import { type Finished, type StartOptions, temporaryDirectory } from '../helpers/runner.ts';
 import { type Call, makeRecorder, type Recorder } from './recorder.ts';
 import { have, makeKeys, makeShop, shopPlan, writePlan } from './shop.ts';
 
@@ -190,13 +190,13 @@ describe.sequential('the digest', () => {
   const place = join(directory, 'digests');
   let small: string;
   const plan = async (minutes = 0) => {
-    const { stdout, stderr } = await runner(['plan', small, '--json'], ahead(minutes));
+    const { stdout, stderr } = await recorder.run(['plan', small, '--json'], ahead(minutes));
     expect(stderr).toBe('');
     const { digest, shelf } = JSON.parse(stdout) as Previewed;
     const [, graph, rest] = /^p1-([0-9a-f]{12})-([0-9a-f]{12})$/.exec(digest)!;
     return { digest, graph: graph!, shelf: rest!, views: shelf };
   };
-  const apply = (...words: string[]) => runner(['apply', small, ...words]);
+  const apply = (...words: string[]) => recorder.run(['apply', small, ...words]);
 
   beforeAll(() => {
     mkdirSync(place);
@@ -218,19 +218,19 @@ describe.sequential('the digest', () => {
   it('is the same a minute later', async () => {
     await apply();
     const now = await plan();
-    const [{ age }] = JSON.parse((await runner(['list', small, '--json'], ahead(1))).stdout).backups;
+    const [{ age }] = JSON.parse((await recorder.run(['list', small, '--json'], ahead(1))).stdout).backups;
     expect(age).toBeGreaterThanOrEqual(60);
     expect((await plan(1)).digest).toBe(now.digest);
   });
 
   it.each([
     ['a new backup', () => apply()],
-    ['a pin', async () => runner(['pin', small, await newest()])],
+    ['a pin', async () => recorder.run(['pin', small, await newest()])],
     [
       'a failed verification',
       async () => {
         await spoil(await newest());
-        const end = await runner(['verify', small]);
+        const end = await recorder.run(['verify', small]);
         expect(end.exitCode).not.toBe(0);
         return { ...end, exitCode: 0 };
       },
@@ -257,7 +257,8 @@ describe.sequential('the digest', () => {
     expect((await list()).map(({ id }) => id)).toEqual(before);
   });
 
-  const list = async () => JSON.parse((await runner(['list', small, '--json'])).stdout).backups as { id: string }[];
+  const list = async () =>
+    JSON.parse((await recorder.run(['list', small, '--json'])).stdout).backups as { id: string }[];
   const newest = async () => (await list()).at(-1)!.id;
   /** One bit of an artifact turns over, as on a bad disk. */
   async function spoil(id: string): Promise<void> {

@@ -65,10 +65,10 @@ describe('nothing is accepted that does nothing', () => {
       const values = changesOf(leaf, names);
       let heard = told.has(path);
       let valid = false;
-      for (const [index, value] of values.entries()) {
+      for (const value of values) {
         const countable = leaf.schema.enum !== undefined || typeof leaf.value === 'boolean';
-        // One other text or number is as good as another.
-        if (heard && !countable && index > 0) break;
+        // One other text or number is as good as another, and a part that is seen is enough for the whole.
+        if (heard && !countable) break;
         const found = await look(leaf, value);
         valid ||= found !== 'refused';
         if (found === 'refused' || found === 'silent') continue;

@@ -1,5 +1,6 @@
 import type { Manifest } from '../../catalog/format.ts';
 import { compareIds, newId, parseId } from '../../catalog/identity.ts';
+import { judgeEntry } from '../../catalog/items.ts';
 import { judge } from '../../catalog/judge.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import { artifactKey } from '../../catalog/layout.ts';
@@ -47,7 +48,7 @@ export async function identify(
 ): Promise<Place> {
   const sinks = action.branches.flatMap((branch) => branch.sinks);
   const { readings, lost } = await readAll(sinks, action.backup, run);
-  const known = merged(readings, action);
+  const known = await merged(readings, action, now);
   const newest = known.at(-1)?.id ?? null;
   const id = newId(action.backup, now, newest);
   const time = parseId(id)!.time;
@@ -94,17 +95,26 @@ async function readAll(sinks: SinkPlan[], backup: string, run: RunContext) {
 }
 
 /** What all destinations together know, the oldest first; good where any copy is. */
-function merged(readings: Reading[], action: CaptureAction): Known[] {
+async function merged(readings: Reading[], action: CaptureAction, now: Date): Promise<Known[]> {
   const known = new Map<string, Known>();
   for (const { destination, entries } of readings) {
     for (const entry of entries) {
       const one = known.get(entry.id) ?? { id: entry.id, time: entry.time, good: false, at: [] };
-      one.good ||= judge(entry, action.manifest.required).state === 'good';
+      one.good ||= await isGood(entry, destination, action, now);
       one.at.push({ destination, entry });
       known.set(entry.id, one);
     }
   }
   return [...known.values()].toSorted((left, right) => compareIds(left.id, right.id));
+}
+
+/** By its names; where they do not suffice, as a prune would judge it: what was good by the plan of its day still is. */
+async function isGood(entry: ShelfEntry, destination: Destination, action: CaptureAction, now: Date): Promise<boolean> {
+  const { required } = action.manifest;
+  const named = judge(entry, required);
+  if (named.state === 'good' || !named.consult) return named.state === 'good';
+  const judged = await judgeEntry(entry, destination, { required, tags: false, now }).catch(() => null);
+  return judged?.judgement.state === 'good';
 }
 
 /** The manifest before this one: a store that lost or hid its tail is noticed by the hole. */

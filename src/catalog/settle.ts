@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { type Destination, KeyMissing } from '../kind.ts';
 import { Damaged, MadeByNewer } from './document.ts';
-import { Format, type Manifest } from './format.ts';
+import { Format, type Journal, type Manifest } from './format.ts';
 import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatureKey } from './journal.ts';
 import { directoryOf, manifestKey, signatureKey } from './keys.ts';
 import { parseManifest, readManifest, sha256Of } from './manifest.ts';
@@ -69,6 +69,7 @@ async function settleOne(
       );
     }
     await finish(destination, plan, read, o);
+    await removeAttempts(destination, journal);
     settled.committed.push(journal.id);
     return await closeJournal(destination, key);
   }
@@ -76,19 +77,23 @@ async function settleOne(
     await o.stillOurs();
     await commit(destination, plan, key, waiting);
     await finish(destination, plan, waiting, o);
+    await removeAttempts(destination, journal);
     settled.committed.push(journal.id);
     return await closeJournal(destination, key);
   }
   await o.stillOurs();
-  for (const artifact of journal.artifacts) {
-    await destination.removeAttempt(artifact.key, artifact.attempt);
-    await destination.remove(artifact.key);
-  }
+  await removeAttempts(destination, journal);
+  for (const artifact of journal.artifacts) await destination.remove(artifact.key);
   // What was already written of it beside the manifest that never came: its signature and records.
   const keys = await removalKeys(destination, plan, journal.id, []);
   for (const left of keys.filter((name) => name !== journal.manifestKey)) await destination.remove(left);
   settled.removed.push(journal.id);
   await closeJournal(destination, key);
+}
+
+/** Temporary names: also a committed artifact may still have one, when its run died between link and unlink. */
+async function removeAttempts(destination: Destination, { artifacts }: Journal): Promise<void> {
+  for (const { key, attempt } of artifacts) await destination.removeAttempt(key, attempt);
 }
 
 /** Null when the sealed manifest is damaged: the commit cannot be finished by it. */

@@ -74,6 +74,11 @@ export interface TransformKind<Spec = never> {
   /** True where the result is smaller, so that sources do not compress themselves. */
   readonly compresses: boolean;
   programs(spec: Spec): string[];
+  /**
+   * Whether what it seals can be opened with what the spec names: `keyring` where only keys of the user's own can.
+   * Default: yes. What is verified by its content must be opened.
+   */
+  opens?(spec: Spec): 'yes' | 'keyring' | 'no';
   /** Reads public keys and the like; called once before compile. */
   inspect?(spec: Spec, read: ReadFile): Promise<Inspection>;
   requirements(spec: Spec, direction: 'forward' | 'inverse', facts: Facts): Requirement[];

@@ -1,4 +1,5 @@
 /** The named rules, in the order in which they are checked. Each has a page beside it, `<id>.md`. */
+import { cannotOpen, needsKeyring } from './cannot-open.ts';
 import { contradiction } from './contradiction.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import { fewerCopies } from './fewer-copies.ts';
@@ -29,6 +30,8 @@ export const rules: readonly Rule[] = [
   noEffect,
   scheduleNever,
   contradiction,
+  cannotOpen,
+  needsKeyring,
   plainSecret,
   rpoUnreachable,
   retentionKeepsNothing,

@@ -1,5 +1,6 @@
 import { findSource } from '../../registry.ts';
 import type { ResolvedBackup } from '../resolved.ts';
+import { either } from '../wording.ts';
 import type { Finding, Rule, RuleContext } from './rule.ts';
 
 /** Parts of `restore` that say nothing, by what a restore of the source produces. */
@@ -14,7 +15,11 @@ export const noEffect: Rule = {
   severity: 'error',
   waivable: false,
   check: (context) =>
-    context.resolved.backups.flatMap((backup) => [...inRestore(backup, context), ...inVerify(backup, context)]),
+    context.resolved.backups.flatMap((backup) => [
+      ...inFilters(backup, context),
+      ...inRestore(backup, context),
+      ...inVerify(backup, context),
+    ]),
 };
 
 function shapeOf({ source }: ResolvedBackup): 'directory' | 'file' | 'none' {
@@ -40,5 +45,21 @@ function inVerify(backup: ResolvedBackup, context: RuleContext): Finding[] {
     const pointer = context.at(backup, 'verify', index, 'restore', 'assert');
     const message = `a ${backup.source.type} source whose restore is a program leaves nothing to assert on`;
     return [{ pointer, key: true, message, backups: [] }];
+  });
+}
+
+/** A tier is only given where a retention of the backup keeps it: a filter for others lets nothing through. */
+function inFilters(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  const made = new Set(Object.values(backup.retention).flatMap((policy) => Object.keys(policy?.tiers ?? {})));
+  return backup.destinations.flatMap(({ name, tiers }, index): Finding[] => {
+    if (!tiers || tiers.some((tier) => made.has(tier))) return [];
+    return [
+      {
+        pointer: context.at(backup, 'destinations', index, name, 'tiers'),
+        message: `"${name}" takes only ${either(tiers)} backups, and the retention of backup "${backup.name}" makes none`,
+        expected: `${either(tiers)} in its retention`,
+        backups: [],
+      },
+    ];
   });
 }

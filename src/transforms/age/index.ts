@@ -79,6 +79,7 @@ export const age: TransformKind<AgeSpec> = {
   encrypts: true,
   compresses: false,
   programs: () => ['age'],
+  opens: (spec) => (spec.identities ? 'yes' : 'no'),
   inspect,
   requirements: (spec, direction) => {
     const why = direction === 'forward' ? 'it encrypts with age' : 'it was encrypted with age';

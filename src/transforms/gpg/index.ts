@@ -14,6 +14,8 @@ export const gpg: TransformKind<GpgSpec> = {
   encrypts: true,
   compresses: false,
   programs: () => ['gpg'],
+  // Who names keys of the keyring means to use it; who names files may not have one.
+  opens: (spec) => (isSymmetric(spec) || spec.identity || !spec.recipients!.every(isFile) ? 'yes' : 'keyring'),
   inspect,
   requirements: (spec, direction) => {
     const forward = direction === 'forward';

@@ -201,7 +201,7 @@ describe.skipIf(!canFake)('a clock', () => {
 describe('a key', () => {
   const aes = {
     top: 'secrets: { key: { file: key } }\n',
-    transforms: '[{ aes: { key: { secret: key } } }]',
+    transforms: '[{ aes: { key: { secret: key }, iterations: 10000 } }]',
     more: '    verify: [content]\n',
   };
   beforeEach(async () => {

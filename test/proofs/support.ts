@@ -78,6 +78,7 @@ export async function waitFor(condition: () => boolean, milliseconds: number, st
 
 /** Processes that carry a run's id in their environment or in their arguments. Zombies have neither. */
 export function carriers(run: string): number[] {
+  if (!existsSync('/proc')) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isCarrier(name, run))
     .map(Number);

@@ -138,7 +138,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         yearly: '3y',
         'week-starts': 'monday',
       },
-      newest: { last: 5 },
+      newest: { last: 5, monthly: 2 },
       tagged: { within: '30h', tags: ['keep', 'blue'] },
       floor: { last: 2, floor: 9 },
     },

@@ -18,7 +18,7 @@ import { type Examined, examine } from './examination.ts';
 import { newestOf, type ReadCopy } from './find.ts';
 import { type Bench, proveCopy, withBench } from './inside.ts';
 import { leaseText } from './lease-text.ts';
-import { rowsOf } from './rows.ts';
+import { type Row, rowsOf } from './rows.ts';
 import type { Shelves } from './shelves.ts';
 
 /** Seconds between two clocks that are still the same time. */
@@ -82,14 +82,25 @@ export async function examineNewest(
       const { row, copies } = newest;
       if (!copies[0]) throw new RunnerError(`no manifest of ${row.id} can be read`);
       await openFirstBytes(plan, backup, facts, copies[0], shelves, host);
+      const late = tooOld(backup, rows);
       return {
-        health: row.state === 'good' ? 'ok' : 'warning',
-        message: summary(row.id, row.state, row.time),
+        health: row.state === 'good' && late === null ? 'ok' : 'warning',
+        message: [summary(row.id, row.state, row.time), ...(late === null ? [] : [late])].join('; '),
       };
     });
     results.push(examined);
   }
   return results;
+}
+
+/** What `expect: { max-age }` finds wrong with the newest good backup. */
+function tooOld({ name, expect: { maxAge } }: ResolvedBackup, rows: Row[]): string | null {
+  if (maxAge === undefined) return null;
+  const good = rows.findLast((row) => row.backup === name && row.state === 'good');
+  if (good && Date.now() - good.time.getTime() <= maxAge * 1000) return null;
+  return good
+    ? `the newest good one is older than the plan allows (${formatDuration(maxAge)})`
+    : 'there is no good one';
 }
 
 function summary(id: string, state: string, time: Date): string {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
@@ -137,6 +138,22 @@ describe('what acts only at run time', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain('is not mounted');
     expect(existsSync('/runner-is-not-mounted-here')).toBe(false);
+  });
+
+  it.each([
+    ['1h', 0],
+    ['1s', 1],
+  ])('expect: { max-age: %s } is what doctor goes by', async (age, expected) => {
+    const plan = at('aged', `${age}.yaml`);
+    mkdirSync(at('aged'), { recursive: true });
+    const source = { type: 'command', run: ['echo', 'text'] };
+    const backup = { source, destinations: [{ type: 'local', path: at('aged', age) }], expect: { 'max-age': age } };
+    writePlan(at('aged'), { version: 1, name: 'small', backups: { text: backup } }, `${age}.yaml`);
+    expect((await runner(['apply', plan])).exitCode).toBe(0);
+    await sleep(1100);
+    const { exitCode, stdout } = await runner(['doctor', plan]);
+    expect(exitCode, stdout).toBe(expected);
+    expect(stdout.includes('is older')).toBe(expected === 1);
   });
 
   it.skipIf(!has('ssh-keygen'))('signing: public is the key that manifests are checked with', async () => {

@@ -134,6 +134,6 @@ export function shopPlan(directory: string, keys: Keys): Record<string, unknown>
 /** Writes a plan below `directory` and returns its path. */
 export function writePlan(directory: string, plan: unknown, name = 'plan.yaml'): string {
   const path = join(directory, name);
-  writeFileSync(path, stringify(plan));
+  writeFileSync(path, stringify(plan, { aliasDuplicateObjects: false }));
   return path;
 }

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import Database from 'libsql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { has } from '../helpers/programs.ts';
+import { runner, temporaryDirectory } from '../helpers/runner.ts';
+
+const examples = resolve(import.meta.dirname, '..', '..', 'examples');
+const env = { BACKUP_PASSPHRASE: 'correct horse battery staple' };
+
+/** What an example wants on the machine, and the data that it speaks of. */
+const needs: Record<string, { programs: string[]; make(folder: string): void }> = {
+  'sqlite.yaml': {
+    programs: ['zstd'],
+    make: (folder) => {
+      const database = new Database(join(folder, 'notes.sqlite'));
+      database.exec("create table notes (id integer primary key, text); insert into notes (text) values ('a'), ('b')");
+      database.close();
+    },
+  },
+  'files.yaml': {
+    programs: ['tar', 'zstd', 'age', 'age-keygen'],
+    make: (folder) => {
+      for (const name of ['homes/ada/node_modules', 'keys']) mkdirSync(join(folder, name), { recursive: true });
+      for (const name of ['letter.txt', 'draft.tmp', 'node_modules/x'])
+        writeFileSync(join(folder, 'homes/ada', name), 'hi\n');
+      const key = join(folder, 'keys', 'age.key');
+      execFileSync('age-keygen', ['-o', key], { stdio: 'ignore' });
+      writeFileSync(join(folder, 'keys', 'age.pub'), execFileSync('age-keygen', ['-y', key]));
+    },
+  },
+  'command.yaml': {
+    programs: [],
+    make: (folder) => {
+      mkdirSync(join(folder, 'people'));
+      writeFileSync(join(folder, 'people', 'ada.ldif'), 'dn: cn=ada\n');
+    },
+  },
+};
+
+const missing = (name: string) => needs[name]!.programs.filter((program) => !has(program));
+
+describe('the examples', () => {
+  let place: ReturnType<typeof temporaryDirectory>;
+  const run = (...words: string[]) => runner(words, { cwd: place.path, env });
+  const read = (path: string) => readFileSync(join(place.path, path), 'utf8');
+  const prepare = (name: string) => {
+    cpSync(join(examples, name), join(place.path, name));
+    needs[name]!.make(place.path);
+  };
+
+  beforeEach(() => {
+    place = temporaryDirectory();
+  });
+  afterEach(() => place.remove());
+
+  it('are all run here', () => {
+    expect(readdirSync(examples).toSorted()).toEqual(Object.keys(needs).toSorted());
+  });
+
+  for (const name of Object.keys(needs)) {
+    const lacking = missing(name);
+    it(`${name} has nothing to remark on`, async () => {
+      cpSync(join(examples, name), join(place.path, name));
+      const { exitCode, stderr } = await run('validate', name);
+      expect(stderr.split('\n').filter((line) => / (error|warning) /.test(line))).toEqual([]);
+      expect(exitCode).toBe(0);
+    });
+    it.skipIf(lacking.length > 0)(`${name} is applied, and all that it makes is good`, async () => {
+      prepare(name);
+      const { exitCode, stderr } = await run('apply', name);
+      expect(stderr).not.toContain('error');
+      expect(exitCode).toBe(0);
+      const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
+      expect(backups.map(({ state }: { state: string }) => state)).toEqual(['good']);
+    });
+  }
+
+  it.skipIf(missing('sqlite.yaml').length > 0)('sqlite.yaml gives the notes back', async () => {
+    prepare('sqlite.yaml');
+    await run('apply', 'sqlite.yaml');
+    expect((await run('restore', 'sqlite.yaml', 'notes', '--latest', '--to', 'back.sqlite')).exitCode).toBe(0);
+    const database = new Database(join(place.path, 'back.sqlite'));
+    expect(database.prepare('select text from notes order by id').pluck().all()).toEqual(['a', 'b']);
+    database.close();
+  });
+
+  it.skipIf(missing('files.yaml').length > 0)('files.yaml gives the letters back and leaves the rest', async () => {
+    prepare('files.yaml');
+    await run('apply', 'files.yaml');
+    expect((await run('restore', 'files.yaml', 'homes', '--latest', '--to', 'back')).exitCode).toBe(0);
+    expect(readdirSync(join(place.path, 'back/homes/ada'))).toEqual(['letter.txt']);
+  });
+
+  it('command.yaml gives the directory back to its program', async () => {
+    prepare('command.yaml');
+    await run('apply', 'command.yaml');
+    expect((await run('restore', 'command.yaml', 'directory', '--latest', '--yes')).exitCode).toBe(0);
+    expect(read('restored.ldif')).toBe('dn: cn=ada\n');
+  });
+
+  it('command.yaml writes down who failed and why', async () => {
+    prepare('command.yaml');
+    rmSync(join(place.path, 'people'), { recursive: true });
+    expect((await run('apply', 'command.yaml')).exitCode).toBe(2);
+    expect(read('failures.txt')).toMatch(/^directory failed: .*people/);
+  });
+});

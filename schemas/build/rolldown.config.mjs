@@ -26,6 +26,8 @@ export default defineConfig({
     ),
   ),
   platform: 'node',
+  // Its ES modules: what is not used of it is left out, and calls between its modules cost less.
+  resolve: { alias: { yaml: join(root, 'node_modules/yaml/browser/dist/index.js') } },
   external: (id) => external.some((name) => id === name || id.startsWith(`${name}/`)),
   plugins: [executable],
   output: {

@@ -80,16 +80,20 @@ function produce(spec: FilesSpec, facts: Facts): { prepare: Command[]; command: 
   };
 }
 
+const aloneWhy = 'it is to be backed up; where it may hold nothing, say optional: true';
+
 function requirements(spec: FilesSpec, facts: Facts): Requirement[] {
   const gnu = facts.programs.gtar ?? facts.programs.tar;
   const why = 'files are archived with GNU tar';
   const hint = 'apt-get install tar, or: brew install gnu-tar';
   const program = gnu?.version.includes('GNU') ? tar(facts) : facts.programs.tar ? 'gtar' : 'tar';
   const literal = spec.optional ? [] : spec.paths.filter((path) => !hasGlob(path));
+  // A disk that is not mounted leaves an empty folder, and an archive of nothing would come to be counted as good.
+  const alone = spec.paths.length === 1 ? { why: aloneWhy, notEmpty: true as const } : { why: 'it is to be backed up' };
   return [
     { need: 'program', program, why, hint },
     ...(spec.base ? [{ need: 'path', path: spec.base, what: 'directory', why: 'paths begin there' } as const] : []),
-    ...literal.map((path) => ({ need: 'path', path, what: 'any', why: 'it is to be backed up' }) as const),
+    ...literal.map((path) => ({ need: 'path', path, what: 'any', ...alone }) as const),
   ];
 }
 

@@ -35,12 +35,16 @@ export type Stage = { command: Command; prepare?: Command[]; cleanup?: Command[]
 /** A transform of an artifact as its manifest records it: enough to undo it later, without secrets. */
 export type StageRecord = { type: string; extension: string; parameters: Record<string, string | number | boolean> };
 
-/** Checked before anything starts; all failures are reported at once. */
-export type Requirement =
+/**
+ * Checked before anything starts; all failures are reported at once. With `backups` only those entries need it, and an unmet
+ * one fails them alone while there are others.
+ */
+export type Requirement = { backups?: string[] } & (
   | { need: 'program'; program: string; why: string; hint: string }
   | { need: 'path'; path: string; what: 'file' | 'directory' | 'any'; why: string; header?: string; notEmpty?: true }
   | { need: 'secret'; secret: string; why: string; format?: 'openssl-passphrase' | 'line' }
-  | { need: 'destination'; destination: string; why: string; minimumFree?: number };
+  | { need: 'destination'; destination: string; why: string; minimumFree?: number }
+);
 
 /** Where the size of the plain stream is read: a file that is streamed, a stderr line of the producer, or not at all. */
 export type PlainSize = { file: Argument } | { stderr: string } | { unknown: true };

@@ -29,7 +29,9 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const documents = destinations.map((name) => describeTask(plan, name, writersAt(work, name)));
   const closing = closingHooks(plan, [...before, ...work], facts);
   const requirements = [
-    ...parts.flatMap((part) => part.requirements),
+    ...parts.flatMap((part, index) =>
+      part.requirements.map((requirement) => ({ ...requirement, backups: [backups[index]!.name] })),
+    ),
     ...secretsOf(stepCommands([...before, ...work, ...closing]), 'a hook uses it'),
   ];
   return seal({

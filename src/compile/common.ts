@@ -98,9 +98,16 @@ function unique(requirements: Requirement[]): Requirement[] {
   for (const requirement of requirements) {
     const key = identity(requirement);
     const other = seen.get(key);
-    if (!other || (requirement.need === 'secret' && requirement.format)) seen.set(key, requirement);
+    const told = !other || (requirement.need === 'secret' && requirement.format) ? requirement : other;
+    seen.set(key, other ? sharedBy(told, other, requirement) : told);
   }
   return [...seen.values()];
+}
+
+/** Needed by the backups of both; by the whole run where one of them is. */
+function sharedBy({ backups: _, ...told }: Requirement, one: Requirement, other: Requirement): Requirement {
+  if (!one.backups || !other.backups) return told;
+  return { ...told, backups: [...new Set([...one.backups, ...other.backups])] };
 }
 
 function identity(requirement: Requirement): string {

@@ -112,6 +112,7 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     lockTimeout: options.lockTimeout ?? 0,
     leases: new Map(),
     anomalies: new Map(),
+    unfit: new Map(),
     admitted: new Map(),
     swapped: new Map(),
     commands: [],

@@ -31,6 +31,8 @@ export type RunContext = {
   leases: Map<string, HeldLease>;
   /** Backups of this run that look wrong, and why: they are committed and prune nothing. */
   anomalies: Map<string, string>;
+  /** Backups of this run that cannot be made, and why: the first task of each fails with it. */
+  unfit: Map<string, string>;
   admitted: Map<string, Admitted>;
   /** Targets that this run has put new data in place of; only these can be rolled back. */
   swapped: Map<string, { moved: boolean }>;

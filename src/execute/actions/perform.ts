@@ -1,3 +1,4 @@
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { Perform, PerformContext, Performed } from '../task-context.ts';
 import { admit } from './admit.ts';
@@ -17,7 +18,18 @@ import { verify } from './verify.ts';
 
 /** How the actions of a graph are done in this run. */
 export function performer(run: RunContext): Perform {
-  return (action, context) => perform(action, run, context);
+  return (action, context) => {
+    refuseUnfit(run, context);
+    return perform(action, run, context);
+  };
+}
+
+/** Once a backup: what depends on its first task is skipped then, and its hooks of failure are told why. */
+function refuseUnfit(run: RunContext, { task }: PerformContext): void {
+  const why = task?.backup === undefined ? undefined : run.unfit.get(task.backup);
+  if (why === undefined) return;
+  run.unfit.delete(task!.backup!);
+  throw new RunnerError(why, { exitCode: ExitCode.usage });
 }
 
 async function perform(action: Action, run: RunContext, context: PerformContext): Promise<Performed> {

@@ -17,7 +17,7 @@ export async function preflight(
 ): Promise<Performed> {
   const problems = await Promise.all(action.requirements.map((requirement) => problemOf(requirement, run)));
   const wrong = [...new Set(problems.filter((problem) => problem !== null))];
-  if (wrong.length > 0) {
+  if (wrong.length > 0 && !othersCanGoOn(action.requirements, problems, run)) {
     throw new RunnerError(wrong.join('\n'), {
       exitCode: ExitCode.usage,
       diagnostics: wrong.map((message) => ({ rule: 'preflight', severity: 'error', message })),
@@ -29,6 +29,23 @@ export async function preflight(
   if (lost.length > 0 && !anyBackupCanGoOn(run)) throw new RunnerError(sentences.join('\n'));
   for (const message of sentences) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
   return lost.length > 0 ? { outcome: 'warned', message: sentences.join('; ') } : {};
+}
+
+/**
+ * Whether what is wrong concerns some backups only, and others are made in this run: a folder that is gone is no reason to
+ * leave the database unsaved. Those that it concerns are marked.
+ */
+function othersCanGoOn(requirements: Requirement[], problems: (string | null)[], run: RunContext): boolean {
+  const unfit = new Map<string, string[]>();
+  for (const [index, problem] of problems.entries()) {
+    const { backups } = requirements[index]!;
+    if (problem !== null && !backups) return false;
+    for (const name of problem === null ? [] : backups!) unfit.set(name, [...(unfit.get(name) ?? []), problem!]);
+  }
+  const made = run.graph.tasks.flatMap(({ action }) => (action.do === 'capture' ? [action.backup] : []));
+  if (made.every((name) => unfit.has(name))) return false;
+  for (const [name, why] of unfit) run.unfit.set(name, why.join('\n'));
+  return true;
 }
 
 async function problemOf(requirement: Requirement, run: RunContext): Promise<string | null> {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type ExitCode, RunnerError } from '../../src/diagnostic.ts';
 import { backupOutcomes, exitCodeOf } from '../../src/execute/actions/outcome.ts';
-import type { GraphResults, TaskResult } from '../../src/execute/schedule.ts';
+import type { GraphResults } from '../../src/execute/schedule.ts';
+import type { TaskResult } from '../../src/execute/task-context.ts';
 import type { Action, Graph } from '../../src/graph.ts';
 import { graphOf, task } from './world.ts';
 

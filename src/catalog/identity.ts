@@ -56,13 +56,19 @@ export function newNonce(): string {
 
 /**
  * A new identity. Its stamp is later than that of `newest` (the newest known id of this backup) by a second at least, also
- * when the clock went back; compare `parseId(id).time` with `time` to warn.
+ * when the clock went back, of which `clockIsBehind` tells.
  */
 export function newId(backup: string, time: Date, newest: string | null): string {
   const after = newest === null ? null : (parseId(newest)?.time ?? null);
   const wanted = Math.floor(time.getTime() / 1000) * 1000;
   const begin = after === null ? wanted : Math.max(wanted, after.getTime() + 1000);
   return `${backup}-${stampOf(new Date(begin))}-${newNonce()}`;
+}
+
+/** Whether a clock that says `now` went back since `newest`. Captures within one second are given stamps that run ahead a little. */
+export function clockIsBehind(newest: string, now: Date): boolean {
+  const time = parseId(newest)?.time;
+  return time !== undefined && time.getTime() > now.getTime() + 2000;
 }
 
 /** The parts of an identity, or null when the text is none. */

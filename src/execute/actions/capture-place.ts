@@ -1,5 +1,5 @@
 import type { Manifest } from '../../catalog/format.ts';
-import { compareIds, newId, parseId } from '../../catalog/identity.ts';
+import { clockIsBehind, compareIds, newId, parseId } from '../../catalog/identity.ts';
 import { judgeEntry } from '../../catalog/items.ts';
 import { judge } from '../../catalog/judge.ts';
 import { manifestKey } from '../../catalog/keys.ts';
@@ -52,7 +52,7 @@ export async function identify(
   const newest = known.at(-1)?.id ?? null;
   const id = newId(action.backup, now, newest);
   const time = parseId(id)!.time;
-  if (time.getTime() > now.getTime() + 1000) {
+  if (newest !== null && clockIsBehind(newest, now)) {
     const message = `the newest backup of "${action.backup}" (${newest}) is later than this machine's clock says: ${id} follows it`;
     context.emit({ event: 'notice', level: 'warning', task: context.id, backup: action.backup, message });
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareIds, newId, parseId, stampOf, timeOfStamp } from '../../../src/catalog/identity.ts';
+import { clockIsBehind, compareIds, newId, parseId, stampOf, timeOfStamp } from '../../../src/catalog/identity.ts';
 import { keyProblem, manifestKey, parseKey, recordKey, signatureKey } from '../../../src/catalog/keys.ts';
 import { artifactKey, claimProblem, layoutProblem } from '../../../src/catalog/layout.ts';
 
@@ -22,6 +22,15 @@ describe('identities', () => {
     expect(newId('orders', time, 'orders-20261121T020000Z-zzzzzz')).toMatch(/^orders-20261121T020001Z-/);
     expect(newId('orders', time, 'orders-20301231T235959Z-zzzzzz')).toMatch(/^orders-20310101T000000Z-/);
     expect(newId('orders', time, 'orders-20201231T235959Z-zzzzzz')).toMatch(/^orders-20261121T020000Z-/);
+  });
+
+  it('tell a clock that went back, not captures of one second', () => {
+    // 02:00:00 on the clock; ids that run ahead of it because a second holds several are no reason to warn.
+    expect(clockIsBehind('orders-20261121T020000Z-zzzzzz', time)).toBe(false);
+    expect(clockIsBehind('orders-20261121T020002Z-zzzzzz', time)).toBe(false);
+    expect(clockIsBehind('orders-20261121T020003Z-zzzzzz', time)).toBe(true);
+    expect(clockIsBehind('orders-20301231T235959Z-zzzzzz', time)).toBe(true);
+    expect(clockIsBehind('orders-20201231T235959Z-zzzzzz', time)).toBe(false);
   });
 
   it('show the base of an increment', () => {

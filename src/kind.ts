@@ -115,7 +115,7 @@ export interface Destination {
   put(key: string, attempt: string): Promise<Sink>;
   /** Writes a small object once, atomically and durably. Equal bytes are fine, other bytes reject with KeyExists. */
   write(key: string, bytes: Uint8Array): Promise<void>;
-  /** Replaces a small object atomically: RECOVERY.md only. */
+  /** Replaces a small object atomically: RECOVERY.md with its signature, and the lease, whose holder shows that it lives. */
   replace(key: string, bytes: Uint8Array): Promise<void>;
   /** Reads a small object whole; rejects with KeyMissing, or when it is larger than `limit` bytes. */
   read(key: string, limit: number): Promise<Uint8Array>;

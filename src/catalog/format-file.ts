@@ -42,6 +42,12 @@ export async function checkFormat(
   }
 }
 
+/** When the shelf of a plan was begun here, or null: no run has written here yet, or a newer one has. */
+export async function shelfSince(destination: Destination, plan: string): Promise<Date | null> {
+  const found = await readFormat(destination, plan);
+  return found && 'created' in found ? new Date(found.created) : null;
+}
+
 function admit(
   destination: Destination,
   plan: string,

@@ -5,6 +5,7 @@ import type { Host, Invocation } from './command.ts';
 import { examineMachine } from './doctor-machine.ts';
 import { examineNewest, examinePlaces } from './doctor-places.ts';
 import type { Examined } from './examination.ts';
+import { examineHistory } from './history.ts';
 import { openPlan } from './plan-file.ts';
 import { withShelves } from './shelves.ts';
 
@@ -16,6 +17,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     ...(await examineMachine(plan, facts, shelves.readSecret, host)),
     ...(await examinePlaces(plan, shelves)),
     ...(await examineNewest(plan, facts, shelves, host)),
+    ...(await examineHistory(plan, shelves)),
   ]);
   const health = worst(rows);
   if (invocation.options.json) {

@@ -102,7 +102,7 @@ export const verbs: Verb[] = [
       ...running,
     ],
     examples: ['runner verify plans/prod.yaml', 'runner verify plans/prod.yaml orders --level restore'],
-    exits: '0 every check passed, 1 some failed, 2 all failed or there was nothing to check.',
+    exits: '0 every check passed, 1 some failed or there are warnings, 2 all failed or there was nothing to check.',
     load: () => import('./verify.ts'),
   },
   {

@@ -7,6 +7,7 @@ import type { ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
 import type { Host, Invocation } from './command.ts';
 import { backupOf, findRow } from './find.ts';
+import { historyReader } from './history.ts';
 import { findBackup, openPlan } from './plan-file.ts';
 import { rowsOf } from './rows.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
@@ -50,6 +51,7 @@ async function wanted(plan: ResolvedPlan, name: string | null, id: string | unde
       const choice = await choiceOf(plan, await findRow(plan, shelves, id), shelves.places, warn);
       if (choice) result.choices.push(choice);
     }
+    await addHistory(plan, name, shelves, warn);
     tellFailures(shelves, host);
     return result;
   });
@@ -68,5 +70,19 @@ async function addNewest(
     const choice = await newestChoice(plan, rows, backup.name, shelves.places, warn);
     if (choice) result.choices.push(choice);
     else if (choice === undefined) warn(`"${backup.name}" has no backup to verify`);
+  }
+}
+
+/** What a check of single copies cannot find: backups that are not there any more, and copies that differ. */
+async function addHistory(
+  plan: ResolvedPlan,
+  name: string | null,
+  shelves: Shelves,
+  warn: (message: string) => void,
+): Promise<void> {
+  const alarmsOf = historyReader(shelves);
+  for (const backup of plan.backups) {
+    if (name !== null && backup.name !== name) continue;
+    for (const { kind, message } of await alarmsOf(backup)) if (kind !== 'damaged') warn(message);
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Destination } from '../kind.ts';
 import type { Manifest } from './format.ts';
+import { keyFile } from './key-file.ts';
 import { manifestKey, planKeys, signatureKey } from './keys.ts';
 import { publicKeyLine, type SigningKey, signatureNamespace, signMessage } from './signing.ts';
 
@@ -105,10 +106,17 @@ function keysOf(backups: readonly RecoveryBackup[]): string[] {
   const lines = backups.flatMap(({ name, newest }) =>
     (newest?.manifest.keys ?? []).map(({ type, id, recipients }) => {
       const to = recipients && recipients.length > 0 ? `, for ${recipients.map((one) => `\`${one}\``).join(', ')}` : '';
-      return `- \`${name}\`: ${type} key \`${id}\`${to}`;
+      return `- \`${name}\`: ${type} key \`${id}\`${to}${whereToPut(type, id, newest!.manifest.recovery)}`;
     }),
   );
   return [...new Set(lines)];
+}
+
+/** What a person does with a key before the commands work. */
+function whereToPut(type: string, id: string, recovery: readonly string[]): string {
+  if (recovery.some((line) => line.includes(keyFile(id)))) return `: ${keyFile(id)} below`;
+  if (type === 'gpg') return ': import its private key first, `gpg --import FILE`';
+  return type === 'age' ? ': IDENTITY_FILE below' : '';
 }
 
 function section(input: RecoveryInput, { name, newest }: RecoveryBackup): string[] {

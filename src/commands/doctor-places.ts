@@ -9,6 +9,7 @@ import { prepareLaunch } from '../execute/launch.ts';
 import { faultOf, startPipeline } from '../execute/pipeline.ts';
 import type { Stage } from '../graph.ts';
 import type { Destination } from '../kind.ts';
+import { longestGap, parseCron } from '../plan/cron.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination } from '../registry.ts';
 import { age, count } from '../report/human.ts';
@@ -82,7 +83,7 @@ export async function examineNewest(
       const { row, copies } = newest;
       if (!copies[0]) throw new RunnerError(`no manifest of ${row.id} can be read`);
       await openFirstBytes(plan, backup, facts, copies[0], shelves, host);
-      const late = tooOld(backup, rows);
+      const late = tooOld(backup, rows, plan.timezone);
       return {
         health: row.state === 'good' && late === null ? 'ok' : 'warning',
         message: [summary(row.id, row.state, row.time), ...(late === null ? [] : [late])].join('; '),
@@ -94,13 +95,25 @@ export async function examineNewest(
 }
 
 /** What `expect: { max-age }` finds wrong with the newest good backup. */
-function tooOld({ name, expect: { maxAge } }: ResolvedBackup, rows: Row[]): string | null {
-  if (maxAge === undefined) return null;
-  const good = rows.findLast((row) => row.backup === name && row.state === 'good');
-  if (good && Date.now() - good.time.getTime() <= maxAge * 1000) return null;
+function tooOld(backup: ResolvedBackup, rows: Row[], timezone: string): string | null {
+  const allowed = allowedAge(backup, timezone);
+  if (allowed === null) return null;
+  const good = rows.findLast((row) => row.backup === backup.name && row.state === 'good');
+  if (good && Date.now() - good.time.getTime() <= allowed * 1000) return null;
   return good
-    ? `the newest good one is older than the plan allows (${formatDuration(maxAge)})`
+    ? `the newest good one is older than the plan allows (${formatDuration(allowed)})`
     : 'there is no good one';
+}
+
+/** An hour for a run to be late or long in, where the plan states a schedule but no age. */
+const patience = 3600;
+
+/** Seconds; null where the plan says neither how old a backup may be nor when one is made. */
+function allowedAge({ expect, schedule }: ResolvedBackup, timezone: string): number | null {
+  if (expect.maxAge !== undefined) return expect.maxAge;
+  const cron = schedule === undefined ? null : parseCron(schedule);
+  const gap = cron && longestGap(cron, timezone);
+  return gap ? gap.worst() + patience : null;
 }
 
 function summary(id: string, state: string, time: Date): string {

@@ -51,7 +51,7 @@ export function compileCapture(
       stages: chain.records,
       keys: chain.keys,
       required: requiredLevels(backup),
-      recovery: [recoveryLine(backup.source, chain.records)],
+      recovery: [recoveryLine(backup)],
       purpose,
       ...(mac ? { mac } : {}),
     },

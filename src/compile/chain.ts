@@ -1,5 +1,6 @@
 /** The transforms of a backup as the links of a pipeline, forward from a plan and backward from a manifest. */
 
+import { keyFile } from '../catalog/key-file.ts';
 import type { Command, Requirement, Stage, StageRecord } from '../graph.ts';
 import type { Facts, Inspection, KeyReference } from '../kind.ts';
 import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
@@ -61,10 +62,18 @@ function specFor(plan: ResolvedPlan, backup: ResolvedBackup | null, record: Stag
   return all.find((transform: Configured) => transform.type === record.type)?.spec ?? {};
 }
 
-/** The shell pipeline of stock programs that recovers the data from ARTIFACT. */
-export function recoveryLine(source: Configured, records: StageRecord[]): string {
-  const links = records.toReversed().map((record) => findTransform(record.type).manual(record));
-  return ['cat ARTIFACT', ...links, findSource(source.type).manual(source.spec)].join(' | ');
+/**
+ * The shell pipeline of stock programs that recovers the data from ARTIFACT. A passphrase stands there as the file of its
+ * secret's name, since two links may have two.
+ */
+export function recoveryLine(backup: ResolvedBackup): string {
+  const links = backup.transforms.toReversed().map(({ type, spec }) => {
+    const kind = findTransform(type);
+    const line = kind.manual(kind.record(spec));
+    const [key] = kind.keys(spec, null);
+    return key ? line.replaceAll('PASSPHRASE_FILE', keyFile(key.id)) : line;
+  });
+  return ['cat ARTIFACT', ...links, findSource(backup.source.type).manual(backup.source.spec)].join(' | ');
 }
 
 /** Prefixes that lower the priority of every program of a capture. */

@@ -116,7 +116,7 @@ async function apply(plan: string, env: Record<string, string> = {}): Promise<vo
 function workplace(name: string): string {
   const path = join(directory, 'open', name);
   mkdirSync(path, { recursive: true });
-  cpSync(keys.passphrase, join(path, 'PASSPHRASE_FILE'));
+  cpSync(keys.passphrase, join(path, 'KEY_FILE'));
   if (have.age) cpSync(keys.ageIdentity, join(path, 'IDENTITY_FILE'));
   return path;
 }

@@ -99,7 +99,9 @@ export async function authenticate(
     if (signature && problem === null) return 'signature';
     if (signature) throw refuse(problem!);
     if ((await byMac()).proven) return 'mac';
-    throw refuse('it has no signature, although the plan signs');
+    throw refuse(
+      'it has no signature, although the plan signs (if you know that it was made before the plan did, take `signing` out of the plan for this one command)',
+    );
   }
   if (trust.passphrase == null) return 'nothing';
   if (!manifest.mac) throw refuse('it has neither signature nor MAC, although a passphrase seals it');

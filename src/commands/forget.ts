@@ -2,6 +2,10 @@ import { newNonce, stampOf } from '../catalog/identity.ts';
 import { acquireLease } from '../catalog/lease.ts';
 import { removeBackups } from '../catalog/remove.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
+import type { RunContext } from '../execute/actions/context.ts';
+import { document } from '../execute/actions/document.ts';
+import type { ReadSecret } from '../kind.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
 import { oneLine } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { consent } from './consent.ts';
@@ -26,7 +30,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     let removed = 0;
     for (const copy of row.copies) {
       const place = shelves.places.find(({ name }) => name === copy.destination);
-      if (place) removed += await removeCopy(plan.name, place, copy, reason, invocation, host);
+      if (place) removed += await removeCopy(plan, shelves.readSecret, place, copy, reason, invocation, host);
     }
     host.terminal.data(`${id} is forgotten at ${removed} of ${row.copies.length} destinations\n`);
     if (removed === 0) return ExitCode.failure;
@@ -44,7 +48,8 @@ async function agree(row: Row, invocation: Invocation, host: Host): Promise<void
 
 /** 1 when it is gone from there. A destination that fails is told and does not stop the others. */
 async function removeCopy(
-  plan: string,
+  plan: ResolvedPlan,
+  readSecret: ReadSecret,
   { name, destination }: Place,
   { entry }: Copy,
   reason: string,
@@ -53,14 +58,15 @@ async function removeCopy(
 ): Promise<number> {
   const run = `${stampOf(new Date())}-${newNonce()}`;
   const { lockTimeout = 0 } = invocation.options;
-  const lease = await acquireLease(destination, plan, run, { timeout: lockTimeout, signal: host.signal });
+  const lease = await acquireLease(destination, plan.name, run, { timeout: lockTimeout, signal: host.signal });
   try {
     const items = [{ entry, reasons: [`forgotten: ${oneLine(reason)}`] }];
-    const { removed, refused } = await removeBackups(destination, plan, run, items, {
+    const { removed, refused } = await removeBackups(destination, plan.name, run, items, {
       stillOurs: () => lease.check(),
       now: new Date(),
     });
     for (const { message } of refused) host.terminal.say(`warning: ${message}\n`);
+    await describeAgain(plan, readSecret, { name, destination }, host);
     return removed.length;
   } catch (error) {
     host.terminal.say(`warning: destination "${name}": ${(error as Error).message}\n`);
@@ -68,4 +74,18 @@ async function removeCopy(
   } finally {
     await lease.release();
   }
+}
+
+/** RECOVERY.md may name what is gone now. */
+async function describeAgain(
+  plan: ResolvedPlan,
+  read: ReadSecret,
+  { name, destination }: Pick<Place, 'name' | 'destination'>,
+  host: Host,
+): Promise<void> {
+  const backups = plan.backups.map((backup) => backup.name);
+  const run = { plan, secrets: { read }, places: { open: async () => destination } } as unknown as RunContext;
+  await document({ do: 'document', destination: name, backups }, run).catch((error: Error) =>
+    host.terminal.say(`warning: RECOVERY.md at "${name}" was not written again: ${error.message}\n`),
+  );
 }

@@ -1,6 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -55,6 +67,36 @@ describe('local', () => {
     } finally {
       process.umask(before);
     }
+  });
+
+  it('sweeps what a killed write of a small file left an hour ago, and nothing else', async () => {
+    const [root, outside] = [await folder(), await folder()];
+    const store = await opened({ path: root });
+    const sink = await store.put('shop/orders/2026/data', 'run1-data');
+    const left = await smallTemporary(store, join(root, 'shop', 'orders', '2026'));
+    const old = new Date(Date.now() - 3_700_000);
+    const young = new Date(Date.now() - 3_500_000);
+    const place = async (path: string, name: string, time: Date) => {
+      await mkdir(path, { recursive: true });
+      await writeFile(join(path, name), 'x');
+      await utimes(join(path, name), time, time);
+    };
+    const artifact = (await readdir(join(root, 'shop', 'orders', '2026')))[0]!;
+    await utimes(join(root, 'shop', 'orders', '2026', artifact), old, old);
+    const deep = join(root, 'shop', '.runner', 'lease');
+    const others = [`${left}.txt`, left.slice(0, -1), left.toUpperCase(), `a${left}`, '.part-small-notes'];
+    for (const name of [left, ...others]) await place(deep, name, old);
+    await place(join(root, 'shop'), left, young);
+    await place(join(root, 'other'), left, old);
+    await place(outside, left, old);
+    await symlink(outside, join(root, 'shop', 'link'));
+    await store.sweep!('shop');
+    expect((await readdir(deep)).toSorted()).toEqual(others.toSorted());
+    for (const path of [join(root, 'shop'), join(root, 'other'), outside]) await access(join(path, left));
+    await sink.prepare();
+    await sink.publish();
+    expect(await store.stat('shop/orders/2026/data')).not.toBeNull();
+    await store.sweep!('never-written');
   });
 
   it('writes below a root that is a symbolic link', async () => {
@@ -248,4 +290,16 @@ async function leaves(root: string): Promise<string[]> {
 
 async function modesOf(root: string, names: string[]): Promise<string[]> {
   return await Promise.all(names.map(async (name) => ((await stat(join(root, name))).mode & 0o7777).toString(8)));
+}
+
+/** The name under which a small file is written, seen while one is. */
+async function smallTemporary(store: Destination, path: string): Promise<string> {
+  const names = new Set<string>();
+  let writing = true;
+  const written = store.write('shop/orders/2026/small', randomBytes(1_000_000)).then(() => {
+    writing = false;
+  });
+  while (writing) for (const name of await readdir(path)) names.add(name);
+  await written;
+  return [...names].find((name) => name.startsWith('.part-small-'))!;
 }

@@ -209,13 +209,17 @@ function mapProblems(names: string[], uses: string[], backup: MergedBackup, buil
   const strange = names.filter(
     (name) => !uses.includes(name) && !(isDefault && Object.hasOwn(building.destinations, name)),
   );
+  // A name that was mistyped is one mistake, not a strange name and a missing one.
+  const meant = new Set(strange.map((name) => nearest(name, missing)));
   return [
-    ...missing.map((use) => ({
-      pointer: backup.at('retention'),
-      key: true as const,
-      message: `retention of backup ${quoted(backup.name)} leaves out its destination ${quoted(use)}`,
-      expected: 'a retention for each destination, or null: for ever',
-    })),
+    ...missing
+      .filter((use) => !meant.has(use))
+      .map((use) => ({
+        pointer: backup.at('retention'),
+        key: true as const,
+        message: `retention of backup ${quoted(backup.name)} leaves out its destination ${quoted(use)}`,
+        expected: 'a retention for each destination, or null: for ever',
+      })),
     ...strange.map((name) => ({
       ...noDestination(backup.at('retention', name), backup.name, name, uses),
       key: true as const,

@@ -16,7 +16,10 @@ export function explain(value: unknown, definition: DefinitionName, pointer: str
   const errors = validate.errors ?? [];
   const choices = outermostChoices(errors);
   const problems: Problem[] = [];
+  const mistyped = new Set(errors.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath));
   for (const error of errors) {
+    // A value of the wrong type is none of those that an enumeration lists, and that is no second mistake.
+    if (mistyped.has(error.instancePath) && error.keyword !== 'type') continue;
     if (choices.has(error.instancePath) || hasAncestor(error.instancePath, choices)) continue;
     const owner = error.instancePath === '' && definition !== 'plan' ? spoken(definition) : null;
     const problem = word(error, pointer + error.instancePath, owner);
@@ -56,9 +59,22 @@ function explainChoice(value: unknown, branches: Branch[], pointer: string): Pro
   const fitting = branches.filter((branch) =>
     [branch.type ?? []].flat().some((name) => name === type || (name === 'integer' && type === 'number')),
   );
-  if (fitting.length === 0) return [wrongType(pointer, value, wantedOf(branches))];
-  if (type !== 'object') return explain(value, fitting[0]!.name, pointer);
+  if (fitting.length === 0) return [unfitting(value, branches, pointer)];
+  if (type !== 'object') {
+    const problems = explain(value, fitting[0]!.name, pointer);
+    const isNumber = typeof value === 'string' && branches.some((branch) => branch.type === 'integer');
+    return isNumber ? problems.map((problem) => ({ ...problem, expected: wantedOf(branches) })) : problems;
+  }
   return explainMap(value as Record<string, unknown>, fitting, pointer);
+}
+
+/** A text in the place of a secret's reference is most likely the secret. */
+function unfitting(value: unknown, branches: Branch[], pointer: string): Problem {
+  const isReference = branches.some(({ name }) => name === 'env-secret');
+  if (!isReference)
+    return wrongType(pointer, value, wantedOf(branches), branches.find(({ type }) => type === 'array') ?? {});
+  const references = either(['{ env: NAME }', '{ file: PATH }', '{ credential: NAME }', '{ command: [PROGRAM] }']);
+  return { ...wrongType(pointer, value, references), hideLine: true };
 }
 
 function explainMap(value: Record<string, unknown>, branches: Branch[], pointer: string): Problem[] {
@@ -68,15 +84,36 @@ function explainMap(value: Record<string, unknown>, branches: Branch[], pointer:
   }
   const open = branches.find(({ keys, kind }) => keys.length === 0 && kind === undefined);
   if (open) return explain(value, chosenRetention(value, branches) ?? open.name, pointer);
-  const meant = branches.filter(({ keys }) => Object.hasOwn(value, keys[0]!));
-  if (meant.length > 0) return explain(value, meant[0]!.name, pointer);
-  return [unknownChoice(value, branches, pointer)];
+  const meant = Object.keys(value).flatMap((key) => branches.find(({ keys }) => keys[0] === key) ?? []);
+  if (meant.length === 0) return [unknownChoice(value, branches, pointer)];
+  return meant.length === 1 ? explainMeant(value, meant[0]!, pointer) : [tooMany(meant, pointer)];
+}
+
+/** `- restore:` with its options on the next lines, not indented: one mistake, and not an empty restore with strange keys. */
+function explainMeant(value: Record<string, unknown>, { name, keys }: Branch, pointer: string): Problem[] {
+  const problems = explain(value, name, pointer);
+  const unknown = problems.find(({ message }) => message.startsWith('unknown key'));
+  if (value[keys[0]!] !== null || !unknown) return problems;
+  const key = unknown.pointer.slice(unknown.pointer.lastIndexOf('/') + 1);
+  const message = `${quoted(key)} is not indented below ${quoted(keys[0])}`;
+  return [{ pointer: unknown.pointer, key: true, message, expected: 'more spaces before it' }];
+}
+
+function tooMany([first, second]: Branch[], pointer: string): Problem {
+  const message = `${quoted(second!.keys[0])} cannot stand beside ${quoted(first!.keys[0])}`;
+  const expected = /\/\d+$/.test(pointer) ? 'an item of its own' : 'one of the two';
+  return { pointer: childPointer(pointer, second!.keys[0]!), key: true, message, expected };
 }
 
 function explainKind(value: Record<string, unknown>, kinds: Branch[], pointer: string): Problem[] {
   const role = kinds[0]!.name.split('-')[0]!;
   const known = kinds.map(({ kind }) => kind!);
   if (!Object.hasOwn(value, 'type')) {
+    const near = Object.keys(value).find((key) => nearest(key, ['type']) !== undefined);
+    if (near !== undefined) {
+      const message = `unknown key ${quoted(near)} in a ${role}`;
+      return [{ pointer: childPointer(pointer, near), key: true, message, suggestion: 'type' }];
+    }
     return [{ pointer, key: true, message: `a ${role} needs "type"`, expected: either(known) }];
   }
   const meant = kinds.find(({ kind }) => kind === value.type);
@@ -145,7 +182,7 @@ function withoutEchoes(problems: Problem[]): Problem[] {
   const meant = new Set(
     problems
       .filter(({ key, suggestion }) => key && suggestion)
-      .map(({ pointer, suggestion }) => `${pointer.slice(0, pointer.lastIndexOf('/'))} ${suggestion}`),
+      .map(({ pointer, suggestion }) => `${pointer.slice(0, pointer.lastIndexOf('/'))} ${suggestion!.split(':')[0]}`),
   );
   return problems.filter(({ pointer, message }) => {
     const missing = / needs "([^"]+)"$/.exec(message)?.[1];

@@ -64,7 +64,8 @@ export function checkNames(value: unknown): NameCheck {
 type Check = { plan: Data } & NameCheck;
 
 function backupNames(check: Check, backup: Data, pointer: string): void {
-  if (typeof backup.source === 'string') use(check, 'sources', backup.source, `${pointer}/source`);
+  if (typeof backup.source === 'string' && pointer !== '/defaults')
+    use(check, 'sources', backup.source, `${pointer}/source`);
   if (typeof backup.transforms === 'string') use(check, 'transforms', backup.transforms, `${pointer}/transforms`);
   else transformNames(check, backup.transforms, `${pointer}/transforms`, true);
   for (const [index, item] of items(backup.destinations)) {
@@ -125,6 +126,9 @@ function use(check: Check, section: Section, name: string, pointer: string, key 
   if (Object.hasOwn(known, name)) check.used[section].add(name);
   else {
     const problem = unknown(nouns[section], name, Object.keys(known), pointer);
+    // `transforms: zstd`: a list of one was meant.
+    if (section === 'transforms' && transformKinds.includes(name)) problem.suggestion = `[${name}]`;
+    else if (Object.keys(known).length === 0) problem.expected = `an entry ${quoted(name)} in ${quoted(section)}`;
     check.problems.push({ ...problem, ...(key && { key: true as const }) });
   }
 }

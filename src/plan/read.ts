@@ -1,4 +1,4 @@
-import { type Diagnostic, ExitCode, RunnerError } from '../diagnostic.ts';
+import { type Diagnostic, ExitCode, type Place, RunnerError } from '../diagnostic.ts';
 import type { Environment } from './interpolate.ts';
 import { type Loaded, loadPlan } from './load.ts';
 import { checkNames } from './names.ts';
@@ -6,7 +6,16 @@ import { shownPath } from './position.ts';
 import { sortDiagnostics } from './print.ts';
 import { resolvePlan } from './resolve.ts';
 import type { ResolvedPlan } from './resolved.ts';
+import { holdsSecret } from './rules/plain-secret.ts';
 import { toDiagnostics, validatePlan } from './validate.ts';
+
+const positionOf = (place?: Place) => (place ? `${place.file} ${place.line} ${place.column}` : '');
+
+/** A line that may hold a secret is not repeated: what is printed at night is mailed and kept. */
+function withoutSecret(diagnostic: Diagnostic): Diagnostic {
+  const { place } = diagnostic;
+  return place && holdsSecret(place.text) ? { ...diagnostic, place: { ...place, text: '' } } : diagnostic;
+}
 
 /**
  * A plan from its file to its resolved form, in one call. `warnings` are what does not stop it: warnings and advice.
@@ -21,7 +30,10 @@ export async function readPlan(
   const { resolved, diagnostics: findings } = plan
     ? resolvePlan(plan, loaded)
     : { resolved: null, diagnostics: toDiagnostics('unknown-name', checkNames(loaded.value).problems, loaded) };
-  const diagnostics = sortDiagnostics([...loaded.diagnostics, ...mistakes, ...findings]);
+  // Where YAML itself is wrong, what the schema says of the same place follows from it.
+  const atFault = new Set(loaded.diagnostics.map(({ place }) => positionOf(place)));
+  const own = mistakes.filter(({ place }) => !atFault.has(positionOf(place)));
+  const diagnostics = sortDiagnostics([...loaded.diagnostics, ...own, ...findings]).map(withoutSecret);
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   if (!resolved || errors > 0) {
     const count = errors === 1 ? 'a mistake' : `${errors} mistakes`;

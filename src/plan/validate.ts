@@ -25,8 +25,9 @@ export function validatePlan(loaded: Loaded): { plan: Plan | null; diagnostics: 
 export function toDiagnostics(rule: string, problems: readonly Problem[], loaded: Loaded): Diagnostic[] {
   const seen = new Set<string>();
   const diagnostics: Diagnostic[] = [];
-  for (const { pointer, key, ...problem } of problems) {
-    const place = loaded.place(pointer, key === true);
+  for (const { pointer, key, hideLine, ...problem } of problems) {
+    const found = loaded.place(pointer, key === true);
+    const place = hideLine ? { ...found, text: '' } : found;
     const identity = `${place.file} ${place.line} ${place.column} ${problem.message}`;
     if (seen.has(identity)) continue;
     seen.add(identity);

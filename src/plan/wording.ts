@@ -1,11 +1,21 @@
 /** Turns one complaint of a compiled validator into a sentence for a person. */
 import type { ErrorObject } from 'ajv';
-import { expectedByFormat } from './generated/tables.ts';
+import { expectedByFormat, unions } from './generated/tables.ts';
+import { validators } from './generated/validators.js';
+import { meantByText, meantByValue, type Shape } from './meant.ts';
 import { nearest } from './nearest.ts';
 import { childPointer } from './position.ts';
 
 /** What is wrong at a JSON pointer; `key`: the key there is meant and not its value. */
-export type Problem = { pointer: string; key?: true; message: string; expected?: string; suggestion?: string };
+export type Problem = {
+  pointer: string;
+  key?: true;
+  message: string;
+  expected?: string;
+  suggestion?: string;
+  /** The line holds what must not be printed. */
+  hideLine?: true;
+};
 
 /** `a, b or c`. */
 export function either(words: readonly string[]): string {
@@ -47,7 +57,7 @@ export function spoken(definition: string): string {
   const words = definition.replace(/^use-(.*)$/, 'transform-$1').split('-');
   const isKind = ['source', 'transform', 'destination'].includes(words[0]!) && words.length > 1;
   const phrase = (isKind ? [...words.slice(1), words[0]!] : words).join(' ');
-  return `${/^([aeio]|env |sql |xz )/.test(phrase) && phrase !== 'a' ? 'an' : 'a'} ${phrase}`;
+  return `${/^([aeio]|env |http |sql |xz )/.test(phrase) && phrase !== 'a' ? 'an' : 'a'} ${phrase}`;
 }
 
 /** The thing at a pointer: the plan, `backups.orders`, `backups.orders.verify[0]`. */
@@ -60,43 +70,42 @@ function thing(pointer: string): string {
     .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '');
 }
 
-const unitWords = /^([1-9][0-9]*)\s*(?:(s)(?:ec\w*)?|(m)(?:in\w*)?|(h)\w*|(d)(?:ay\w*)?|(w)\w*|(y)\w*)$/i;
-
-/** What somebody who wrote `7 days`, `10mb` or `My Orders` most likely means. */
-function rewritten(format: string, value: string): string | undefined {
-  if (format === 'duration') {
-    const [, amount, ...units] = unitWords.exec(value) ?? [];
-    return amount && `${amount}${units.find(Boolean)!.toLowerCase()}`;
-  }
-  if (format === 'size') {
-    const [, amount, unit, rest] = /^([1-9][0-9]*)\s*([kmgt])(i?b?)$/i.exec(value) ?? [];
-    if (!amount) return undefined;
-    if (rest!.toLowerCase() !== 'b') return `${amount}${unit!.toUpperCase()}iB`;
-    return `${amount}${unit!.toLowerCase() === 'k' ? 'k' : unit!.toUpperCase()}B`;
-  }
-  if (format === 'name') {
-    const name = value
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^-|-$/g, '');
-    return name === '' || name.length > 63 ? undefined : name;
-  }
-  return undefined;
-}
-
 function misformed(format: string, value: string, at: Pick<Problem, 'pointer' | 'key'>): Problem {
   const expected = expectedByFormat[format]!;
-  const suggestion = rewritten(format, value);
+  const suggestion = meantByText(format, value);
   const what = expected.replace(/ (?:such as|in quotes|, ).*$/, '');
-  return { ...at, message: `${quoted(value)} is not ${what}`, expected, ...(suggestion && { suggestion }) };
+  const message = (format === 'cron' && wrongField(value)) || `${quoted(value)} is not ${what}`;
+  return { ...at, message, expected, ...(suggestion && { suggestion }) };
 }
 
+const cronFields = ['minute', 'hour', 'day of the month', 'month', 'day of the week'];
+
+/** Which of five fields of cron is wrong. */
+function wrongField(value: string): string | undefined {
+  const fields = value.trim().split(/\s+/);
+  if (fields.length !== cronFields.length) return undefined;
+  const wrong = fields.findIndex(
+    (field, index) => !validators.cron(cronFields.map((_, at) => (at === index ? field : '*')).join(' ')),
+  );
+  return wrong === -1 ? undefined : `${quoted(fields[wrong])} is no ${cronFields[wrong]} of a schedule`;
+}
+
+/** Keys that a source cannot do without: in a backup they stand a level too high. */
+const sourceKeys = new Set(unions.source!.flatMap(({ keys }) => keys));
+
 function unknownKey(pointer: string, key: string, known: string[], owner: string): Problem {
+  const glued = known.find((name) => key.startsWith(`${name}:`));
+  if (glued !== undefined) {
+    const suggestion = `${glued}: ${key.slice(glued.length + 1)}`;
+    return { pointer: childPointer(pointer, key), key: true, message: 'a colon needs a space after it', suggestion };
+  }
   const suggestion = nearest(key, known);
+  const isMisplaced = /^\/backups\/[^/]+$/.test(pointer) && sourceKeys.has(key);
   return {
     pointer: childPointer(pointer, key),
     key: true,
     message: `unknown key ${quoted(key)} in ${owner}`,
+    ...(isMisplaced && { expected: `${quoted(key)} inside "source"` }),
     ...(known.length <= 12 && { expected: either(known) }),
     ...(suggestion && { suggestion }),
   };
@@ -109,6 +118,8 @@ type Wanted = {
   enum?: unknown[];
   minimum?: number;
   maximum?: number;
+  required?: string[];
+  items?: { $ref?: string };
 };
 
 /** What the schema of a complaint holds beside it. */
@@ -122,10 +133,14 @@ type Complained = Wanted & {
 function wanted(schema: Wanted): string {
   if (schema.enum) return either(schema.enum.map(String));
   if (schema.format && expectedByFormat[schema.format]) return expectedByFormat[schema.format]!;
+  if (schema.type === 'object' && schema.required) return mapWith(schema.required, ' and ');
   const type = either([schema.type ?? []].flat().map((name) => typeNames[name]!));
   if (schema.maximum !== undefined) return `${type} from ${schema.minimum} to ${schema.maximum}`;
   return schema.minimum === undefined ? type : `${type} of at least ${schema.minimum}`;
 }
+
+const mapWith = (keys: readonly string[], joint?: string) =>
+  `a map with ${joint ? keys.map(quoted).join(joint) : either(keys.map(quoted))}`;
 
 /**
  * One complaint in words; null when another one says it better. `owner` is how the definition that is looked at, at
@@ -168,7 +183,7 @@ export function word(error: ErrorObject, pointer: string, owner: string | null):
       return { pointer, message, expected: either(known), ...(suggestion && { suggestion }) };
     }
     case 'type':
-      return wrongType(pointer, data, wanted(schema), schema.format);
+      return wrongType(pointer, data, wanted(schema), schema);
     case 'minimum':
     case 'maximum':
       return {
@@ -196,13 +211,27 @@ export function word(error: ErrorObject, pointer: string, owner: string | null):
 }
 
 /** A value of a type that cannot stand here. */
-export function wrongType(pointer: string, value: unknown, expected: string, format?: string): Problem {
+export function wrongType(
+  pointer: string,
+  value: unknown,
+  expected: string,
+  shape: Shape & Pick<Wanted, 'required'> = {},
+): Problem {
   const found = value === null ? 'nothing' : typeof value === 'boolean' ? `${value}` : typeNames[typeOf(value)]!;
-  const suggestion = format === 'fraction' && typeof value === 'number' ? `${value}%` : undefined;
+  // Whoever writes a text where a secret is referred to has most likely written the secret.
+  if (typeof value === 'string' && shape.required?.[0] === 'secret')
+    return { pointer, message: `${thing(pointer)} cannot be a text`, expected: '{ secret: NAME }', hideLine: true };
+  const suggestion = meantByValue(value, shape);
   return { pointer, message: `${thing(pointer)} cannot be ${found}`, expected, ...(suggestion && { suggestion }) };
 }
 
 /** What one of several definitions wants, for a value that fits none of them by its type. */
-export function wantedOf(branches: readonly { type?: string | string[]; format?: string; kind?: string }[]): string {
-  return either([...new Set(branches.map((branch) => wanted(branch)))]);
+export function wantedOf(
+  branches: readonly { type?: string | string[]; format?: string; kind?: string; keys: string[] }[],
+): string {
+  const maps = branches.filter(({ type }) => type === 'object');
+  const keys = maps.map(({ keys: [first], kind }) => (kind === undefined ? first : 'type'));
+  const map = keys.every((key) => key !== undefined) ? mapWith([...new Set(keys)]) : 'a map';
+  const others = branches.filter(({ type }) => type !== 'object').map((branch) => wanted(branch));
+  return either([...new Set(maps.length > 0 ? [...others, map] : others)]);
 }

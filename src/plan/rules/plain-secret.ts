@@ -19,6 +19,14 @@ const secretText = [
   /^--?(?:password|passwd|passphrase|secret|token|api-?key)=./i,
 ];
 
+/** A key that is called like a secret with a text behind it, where a plan has `{ secret: name }`. */
+const secretKey =
+  /(?:pass(?:word|wd|phrase)?|token|api[-_]?key|private[-_]?key|secret[-_]?(?:access[-_]?)?key)["']?\s*:\s*["']?[^\s{[&*"'#,}$]/i;
+
+/** Whether a line of a plan, right or wrong, seems to show a secret. */
+export const holdsSecret = (line: string): boolean =>
+  secretKey.test(line) || secretText.some((pattern) => pattern.test(line));
+
 export const plainSecret: Rule = {
   id: 'plain-secret',
   severity: 'error',

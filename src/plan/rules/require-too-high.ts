@@ -9,7 +9,7 @@ export const requireTooHigh: Rule = {
       .filter(({ require, destinations }) => require > destinations.length)
       .map((backup) => ({
         pointer: context.at(backup, 'require'),
-        message: `backup "${backup.name}" wants ${backup.require} copies and has ${backup.destinations.length} destinations`,
+        message: `backup "${backup.name}" wants ${backup.require} copies and has ${backup.destinations.length} ${backup.destinations.length === 1 ? 'destination' : 'destinations'}`,
         expected: `at most ${backup.destinations.length}`,
         backups: [],
       })),

@@ -70,7 +70,7 @@ describe('what YAML 1.2 makes of a value', () => {
     expect(loaded.value).toEqual({ name: 'shop', list: ['a', 'b c'] });
     expect(loaded.place('/name')).toMatchObject({ line: 3, column: 7, length: 4, text: 'name: shop' });
     const first = await load('\uFEFFname: [\r\n');
-    expect(first.diagnostics[0]!.place).toMatchObject({ line: 2, column: 1 });
+    expect(first.diagnostics[0]!.place).toMatchObject({ line: 1, column: 7 });
     expect((await load('\uFEFFname: shop\r\n')).place('/name', true)).toMatchObject({ line: 1, column: 1, length: 4 });
   });
 
@@ -95,9 +95,9 @@ describe('what is no YAML is told in one sentence, at its place', () => {
     ['a: 1\nfoo\n', '2:1', 'this line has no `key:`', 'a key, a colon and a space'],
     ['x: 1\na: "x\nb: 1\n', '2:4', 'a text is not closed', 'a closing "'],
     ["a: 'x\n", '1:4', 'a text is not closed', "a closing '"],
-    ['a: {b: 1\nc: 2\n', '2:1', 'a { is not closed, or what it holds is not indented', 'a }'],
-    ['a: [b\nc: 2\n', '2:1', 'a [ is not closed, or what it holds is not indented', 'a ]'],
-    ['[a', '1:3', 'a [ is not closed', 'a ]'],
+    ['a: {b: 1\nc: 2\n', '1:4', 'a { is not closed, or what it holds is not indented', 'a }'],
+    ['a: [b\nc: 2\n', '1:4', 'a [ is not closed, or what it holds is not indented', 'a ]'],
+    ['[a', '1:1', 'a [ is not closed', 'a ]'],
     ['a: [1 2, "b" c]\n', '1:14', 'two values stand side by side', 'a comma between them'],
     ['a: [1,,2]\n', '1:7', 'a comma stands where a value is expected', 'a value'],
     ['{a: 1}}\n', '1:7', 'a bracket is closed that was not opened'],

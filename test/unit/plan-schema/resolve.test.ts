@@ -121,19 +121,19 @@ describe('names', () => {
   });
 
   it.each([
-    ['    transforms: sealed', 'there is no list of transforms "sealed"'],
+    ['    transforms: sealed', 'there is no list of transforms "sealed" [an entry "sealed" in "transforms"]'],
     ['    transforms: [gzipp]', 'there is no transform "gzipp" [aes, age, gpg, gzip, xz or zstd] (gzip)'],
     ['    transforms: [aes]', 'an aes transform needs "key"'],
-    ['    transforms: [{ aes: { key: { secret: k } } }]', 'there is no secret "k"'],
-    ['    retention: standard', 'there is no retention "standard"'],
-    ['    retention: { main: standard }', 'there is no retention "standard"'],
-    [
-      '    retention: { mian: { last: 1 } }',
-      'retention of backup "db" leaves out its destination "main" [a retention for each destination, or null: for ever]',
-    ],
+    ['    transforms: [{ aes: { key: { secret: k } } }]', 'there is no secret "k" [an entry "k" in "secrets"]'],
+    ['    retention: standard', 'there is no retention "standard" [an entry "standard" in "retention"]'],
+    ['    retention: { main: standard }', 'there is no retention "standard" [an entry "standard" in "retention"]'],
+    ['    retention: { mian: { last: 1 } }', 'backup "db" has no destination "mian" [main] (main)'],
     ['    restore: { safety: { destinations: [nas] } }', 'there is no destination "nas" [main]'],
     ['    verify: [{ checksum: { at: nas } }]', 'backup "db" has no destination "nas" [main]'],
-    ['    hooks: { before: [{ run: [a], environment: { T: { secret: t } } }] }', 'there is no secret "t"'],
+    [
+      '    hooks: { before: [{ run: [a], environment: { T: { secret: t } } }] }',
+      'there is no secret "t" [an entry "t" in "secrets"]',
+    ],
   ])('%s', async (backup, message) => {
     const text = planWith({ backup });
     const { diagnostics } = await read(

@@ -85,7 +85,7 @@ const cases: Case[] = [
   [
     'require-too-high',
     { backup: '    require: 2' },
-    '11:14 backup "db" wants 2 copies and has 1 destinations [at most 1]',
+    '11:14 backup "db" wants 2 copies and has 1 destination [at most 1]',
     { backup: '    require: 1' },
   ],
   [

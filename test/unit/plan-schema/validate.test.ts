@@ -26,13 +26,13 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     ],
     ['a missing key', 'sources: { x: { type: sqlite } }\n', ['7:12 schema a sqlite source needs "path"']],
     ['no type', 'sources: { x: { path: a } }\n', ['7:12 schema a source needs "type" [command, files or sqlite]']],
-    ['a text for a map', 'sources: { x: sqlite }\n', ['7:15 schema sources.x cannot be a text [a map]']],
+    ['a text for a map', 'sources: { x: sqlite }\n', ['7:15 schema sources.x cannot be a text [a map with "type"]']],
     [
       'a list for a text',
       'timezone: [UTC]\n',
       ['7:11 schema timezone cannot be a list [a zone such as Europe/Berlin]'],
     ],
-    ['a text for a list', '    tags: daily\n', ['7:11 schema backups.db.tags cannot be a text [a list]']],
+    ['a text for a list', '    tags: daily\n', ['7:11 schema backups.db.tags cannot be a text [a list] ([daily])']],
     ['words for a unit', '    timeout: 7 days\n', [`7:14 schema "7 days" is not a duration [${durations}] (7d)`]],
     ['a duration of zero', '    timeout: 0h\n', [`7:14 schema "0h" is not a duration [${durations}]`]],
     ['a negative duration', '    timeout: -1h\n', [`7:14 schema "-1h" is not a duration [${durations}]`]],
@@ -49,9 +49,7 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     [
       'a schedule that is none',
       '    schedule: "61 2 * * *"\n',
-      [
-        '7:15 schema "61 2 * * *" is not a schedule of five cron fields [a schedule of five cron fields such as "0 2 * * *"]',
-      ],
+      ['7:15 schema "61" is no minute of a schedule [a schedule of five cron fields such as "0 2 * * *"]'],
     ],
     [
       'a name in capitals',
@@ -94,7 +92,7 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     [
       'a shell line for a list of arguments',
       '    hooks: { before: [{ run: ls -l }] }\n',
-      ['7:30 schema backups.db.hooks.before[0].run cannot be a text [a list]'],
+      ['7:30 schema backups.db.hooks.before[0].run cannot be a text [a list] ([ls, -l])'],
     ],
     [
       'a key of another step',

@@ -87,6 +87,11 @@ export interface TransformKind<Spec = never> {
   inverse(spec: Spec, record: StageRecord, facts: Facts): Stage;
   record(spec: Spec): StageRecord;
   keys(spec: Spec, inspection: Inspection | null): KeyReference[];
+  /**
+   * How the keys that can open an artifact differ from those of the spec, a sentence each, told by its first 64 KiB without any
+   * key. Null where that cannot be known.
+   */
+  compareRecipients?(spec: Spec, head: Uint8Array, inspection: Inspection | null): Promise<string[] | null>;
   /** The passphrase that seals it, where it is one secret: it also authenticates the manifest. */
   passphrase?(spec: Spec): { secret: string; iterations: number };
   /** Stock shell command, standard input to standard output, that undoes it; key files by an upper-case placeholder. */

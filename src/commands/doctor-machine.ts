@@ -7,6 +7,7 @@ import { pathProblem, programProblem, secretProblem } from '../execute/actions/r
 import type { Requirement } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
+import { count } from '../report/human.ts';
 import type { Host } from './command.ts';
 import { type Examined, examine } from './examination.ts';
 
@@ -47,13 +48,28 @@ async function programs(requirements: Requirement[], facts: RunFacts, host: Host
   return [...rows, ...missing];
 }
 
-/** Public keys that the plan names: expired, without encryption capability, not found. */
+/** Public keys that the plan names: expired, without encryption capability, not found, or to expire soon. */
 function keys(facts: RunFacts): Examined[] {
-  return Object.entries(facts.inspections).map(([subject, { problems }]): Examined => {
+  return Object.entries(facts.inspections).map(([subject, { problems, data }]): Examined => {
     const message = problems.map((problem) => problem.message).join('; ');
-    return problems.length > 0
-      ? { check: 'key', subject, health: 'problem', message }
-      : { check: 'key', subject, health: 'ok', message: 'usable' };
+    if (problems.length > 0) return { check: 'key', subject, health: 'problem', message };
+    const ending = expiring(data, facts.now);
+    if (ending.length > 0) return { check: 'key', subject, health: 'warning', message: ending.join('; ') };
+    return { check: 'key', subject, health: 'ok', message: 'usable' };
+  });
+}
+
+/** Days before the end of a key: enough to extend it and to hand out its new public part. */
+const notice = 30;
+
+/** Whatever an inspection found that says `file`, `fingerprint` and `expires`. */
+function expiring(data: Record<string, unknown>, now: Date): string[] {
+  const found = Object.values(data).flat() as { file?: string; fingerprint?: string; expires?: string }[];
+  return found.flatMap(({ file, fingerprint, expires }) => {
+    const days = expires === undefined ? notice : (Date.parse(expires) - now.getTime()) / 86_400_000;
+    if (days >= notice) return [];
+    const end = `${expires!.slice(0, 10)}, in ${count(Math.floor(days), 'day')}`;
+    return [`the key ${fingerprint} in ${file} expires on ${end}: extend it, or no backup is made from then on`];
   });
 }
 

@@ -4,6 +4,7 @@ import { table } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { examineMachine } from './doctor-machine.ts';
 import { examineNewest, examinePlaces } from './doctor-places.ts';
+import { examineRecipients } from './doctor-recipients.ts';
 import type { Examined } from './examination.ts';
 import { examineHistory } from './history.ts';
 import { openPlan } from './plan-file.ts';
@@ -17,6 +18,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     ...(await examineMachine(plan, facts, shelves.readSecret, host)),
     ...(await examinePlaces(plan, shelves)),
     ...(await examineNewest(plan, facts, shelves, host)),
+    ...(await examineRecipients(plan, facts, shelves)),
     ...(await examineHistory(plan, shelves)),
   ]);
   const health = worst(rows);

@@ -5,7 +5,8 @@ import { generateKey } from 'openpgp';
 import { temporary } from './temporary.ts';
 
 export type KeyPair = { publicFile: string; privateFile: string; fingerprint: string };
-type Options = { passphrase?: string; signOnly?: boolean; expired?: boolean };
+/** `days`: until it expires; `subkeyDays`: until its subkey for encryption does. */
+type Options = { passphrase?: string; signOnly?: boolean; expired?: boolean; days?: number; subkeyDays?: number };
 
 export const keyPassphrase = 'the key\'s own "passphrase"';
 const day = 86_400;
@@ -20,6 +21,8 @@ export async function makeKey(name: string, options: Options = {}): Promise<KeyP
     format: 'object',
     ...(options.passphrase ? { passphrase: options.passphrase } : {}),
     ...(options.signOnly ? { subkeys: [{ sign: true }] } : {}),
+    ...(options.days ? { keyExpirationTime: options.days * day } : {}),
+    ...(options.subkeyDays ? { subkeys: [{ keyExpirationTime: options.subkeyDays * day }] } : {}),
     ...(options.expired ? { date: new Date(Date.now() - 3 * day * 1000), keyExpirationTime: day } : {}),
   });
   const publicFile = join(directory, `${name}.asc`);

@@ -147,6 +147,29 @@ withGpg('gpg artifacts', () => {
     machine.end();
   });
 
+  it('differ from a plan whose keys are others, as far as key files tell', async () => {
+    const [ours, added, gone] = [await makeKey('ours'), await makeKey('added'), await makeKey('gone')];
+    const machine = await Machine.start({ programs: ['gpg'] });
+    const headFor = async (...keys: { publicFile: string }[]) => {
+      const spec = { recipients: keys.map(({ publicFile }) => publicFile) as [string] };
+      return (await machine.task().through([gpg.forward(spec, machine.facts, null)], noise(1000))).subarray(0, 65_536);
+    };
+    const compare = async (head: Uint8Array, ...recipients: string[]) => {
+      const spec = { recipients: recipients as [string] };
+      return gpg.compareRecipients!(spec, head, await gpg.inspect!(spec, async (path) => readFileSync(path)));
+    };
+    const head = await headFor(ours, gone);
+    expect(await compare(head, gone.publicFile, ours.publicFile)).toEqual([]);
+    expect(await compare(head, ours.publicFile, added.publicFile)).toEqual([
+      `the key ${added.fingerprint} added <added@example.org> does not open it`,
+      expect.stringMatching(/^the key [0-9A-F]{16} opens it, and the plan does not name that$/),
+    ]);
+    // Whose subkeys a fingerprint stands for, only a keyring knows.
+    expect(await compare(head, ours.publicFile, added.fingerprint)).toEqual([]);
+    expect(await compare(head, ours.fingerprint)).toBeNull();
+    machine.end();
+  });
+
   it('refuses one whose signature is of another key', async () => {
     const ours = await makeKey('ours');
     const signer = await makeKey('signer');

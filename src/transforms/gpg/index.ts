@@ -3,6 +3,7 @@ import type { TransformGpg as GpgSpec } from '../../plan/generated/types.ts';
 import { requireProgram } from '../require-program.ts';
 import { decrypt, encrypt } from './commands.ts';
 import { inspect } from './inspect.ts';
+import { compareRecipients } from './recipients.ts';
 import { isFile, isSymmetric, type KeyFacts } from './spec.ts';
 
 export { recipientsOf } from './recipients.ts';
@@ -57,6 +58,7 @@ export const gpg: TransformKind<GpgSpec> = {
       ...named.map((id): KeyReference => ({ type: 'gpg', id: id.toUpperCase() })),
     ];
   },
+  compareRecipients,
   manual: (record) =>
     [
       'gpg',

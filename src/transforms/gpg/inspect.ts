@@ -15,16 +15,18 @@ async function readKey(file: string, use: Use, read: ReadFile): Promise<KeyFacts
   const end = await key.getExpirationTime().catch(() => null);
   if (end instanceof Date && end.getTime() <= Date.now())
     throw new Error(`the key ${fingerprint} in ${file} expired on ${day(end)}: extend it, or name another`);
-  try {
-    await (use === 'encrypt' ? key.getEncryptionKey() : key.getSigningKey());
-  } catch {
+  const used = await (use === 'encrypt' ? key.getEncryptionKey() : key.getSigningKey()).catch(() => {
     throw new Error(`the key ${fingerprint} in ${file} cannot ${use}: it has no valid subkey for that`);
-  }
+  });
+  // A subkey may end before the key that it belongs to.
+  const ends = [end, await used.getExpirationTime()].filter((date) => date instanceof Date);
+  const expires = ends.toSorted((left, right) => left.getTime() - right.getTime())[0];
   return {
     file,
     fingerprint,
+    ids: key.getKeyIDs().map((id) => id.toHex().toUpperCase()),
     users: key.getUserIDs(),
-    ...(end instanceof Date ? { expires: end.toISOString() } : {}),
+    ...(expires ? { expires: expires.toISOString() } : {}),
   };
 }
 

@@ -6,17 +6,19 @@ import type { ResolvedPlan } from '../plan/resolved.ts';
 import { wallClock } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { debts } from './due.ts';
-import { findBackup, namedBackups, openPlan } from './plan-file.ts';
+import { refuseUnusableKeys } from './keys.ts';
+import { findBackup, namedBackups, openPlaced } from './plan-file.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { withShelves } from './shelves.ts';
 
 /** `runner apply`: make the backups of a plan. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const plan = await openPlan(invocation, host);
+  const { resolved: plan, loaded } = await openPlaced(invocation, host);
   const named = namedBackups(plan, invocation.words);
   const only = invocation.options.due ? await dueOnes(plan, named, invocation, host) : named;
   if (only === null) return ExitCode.success;
   const facts = await readFacts(plan, { environment: host.environment });
+  refuseUnusableKeys(plan, loaded, facts, only);
   const graph = compileApply(plan, facts, { only });
   const { expect } = invocation.options;
   if (expect !== undefined && !matchesDigest(expect, graph)) {

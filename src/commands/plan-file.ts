@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { RunnerError } from '../diagnostic.ts';
+import type { Loaded } from '../plan/load.ts';
 import { nearest } from '../plan/nearest.ts';
 import { printDiagnostics } from '../plan/print.ts';
 import { readPlan } from '../plan/read.ts';
@@ -16,14 +17,25 @@ export function planFile(invocation: Invocation, host: Host): string {
 
 /** Reads, validates and resolves the plan. Throws RunnerError (exit 4) with all its problems. */
 export async function openPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
-  return (await readPlan(planFile(invocation, host), { environment: host.environment })).resolved;
+  return (await openPlaced(invocation, host)).resolved;
+}
+
+/** The same with the places of its parts. */
+export async function openPlaced(
+  invocation: Invocation,
+  host: Host,
+): Promise<{ resolved: ResolvedPlan; loaded: Loaded }> {
+  return await readPlan(planFile(invocation, host), { environment: host.environment });
 }
 
 /** Like `openPlan`; warnings and advice are told: for the commands with which a plan is reviewed. */
-export async function reviewPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
-  const { resolved, warnings } = await readPlan(planFile(invocation, host), { environment: host.environment });
+export async function reviewPlan(
+  invocation: Invocation,
+  host: Host,
+): Promise<{ resolved: ResolvedPlan; loaded: Loaded }> {
+  const { resolved, loaded, warnings } = await readPlan(planFile(invocation, host), { environment: host.environment });
   host.terminal.say(printDiagnostics(warnings, { color: host.terminal.color }));
-  return resolved;
+  return { resolved, loaded };
 }
 
 /** The entry of `backups` with this name. Throws RunnerError (exit 4) with a near name. */

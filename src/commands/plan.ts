@@ -4,13 +4,16 @@ import { ExitCode } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import { renderText } from '../preview/text.ts';
 import type { Host, Invocation } from './command.ts';
+import { refuseUnusableKeys } from './keys.ts';
 import { namedBackups, reviewPlan } from './plan-file.ts';
 
 /** `runner plan`: the graph that `apply` would run, and its digest. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const plan = await reviewPlan(invocation, host);
+  const { resolved: plan, loaded } = await reviewPlan(invocation, host);
   const only = namedBackups(plan, invocation.words);
-  const graph = compileApply(plan, await readFacts(plan, { environment: host.environment }), { only });
+  const facts = await readFacts(plan, { environment: host.environment });
+  refuseUnusableKeys(plan, loaded, facts, only);
+  const graph = compileApply(plan, facts, { only });
   const text = invocation.options.json
     ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`
     : renderText(graph);

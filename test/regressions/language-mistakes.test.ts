@@ -1,9 +1,9 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: plans are written so
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: plans are written so
 const good = `version: 1
 name: shop
 destinations:

@@ -32,12 +32,23 @@ export async function judgeShelf(
   options: JudgeOptions,
 ): Promise<Judged[]> {
   const entries = shelf.entries.filter((entry) => entry.backup === backup);
-  const result: Judged[] = [];
-  for (let start = 0; start < entries.length; start += width) {
-    const batch = entries.slice(start, start + width).map((entry) => judgeEntry(entry, destination, options));
-    result.push(...(await Promise.all(batch)));
+  const result = entries.map((entry) => judgeByName(entry, options));
+  const unsure = result.flatMap((judged, index) => (judged ? [] : [index]));
+  for (let start = 0; start < unsure.length; start += width) {
+    const batch = unsure.slice(start, start + width).map(async (index) => {
+      result[index] = await judgeEntry(entries[index]!, destination, options);
+    });
+    await Promise.all(batch);
   }
-  return result;
+  return result.map((judged) => judged!);
+}
+
+/** Null where a file must be read. Years of backups are judged here, so that none of them costs a promise. */
+function judgeByName(entry: ShelfEntry, { required, tags }: JudgeOptions): Judged | null {
+  const judgement = judge(entry, required);
+  if (tags || judgement.consult || judgement.pin !== null) return null;
+  const item: Item = { id: entry.id, time: entry.time, good: judgement.state === 'good', pinned: false };
+  return { entry, judgement, manifest: null, item };
 }
 
 /** Judges one copy, opening its manifest where names do not suffice. */

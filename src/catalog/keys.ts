@@ -1,13 +1,17 @@
 /** Names of everything that lies below a destination's prefix. Keys are `/`-separated and relative to that prefix. */
 import { RunnerError } from '../diagnostic.ts';
 import type { Finding, FindingResult } from './format.ts';
-import { parseId, stampOf, timeOfStamp } from './identity.ts';
+import { type Identity, parseId, stampOf, timeOfStamp } from './identity.ts';
 
 /** `<plan>/<backup>/yyyy/mm` of an identity, in UTC: where its manifest lies whatever the layout. */
 export function directoryOf(plan: string, id: string): string {
   const identity = parseId(id);
   if (!identity) throw new RunnerError(`"${id}" is not the id of a backup (NAME-YYYYMMDDTHHMMSSZ-nonce).`);
-  return `${plan}/${identity.backup}/${identity.stamp.slice(0, 4)}/${identity.stamp.slice(4, 6)}`;
+  return folderOf(plan, identity);
+}
+
+function folderOf(plan: string, { backup, stamp }: Identity): string {
+  return `${plan}/${backup}/${stamp.slice(0, 4)}/${stamp.slice(4, 6)}`;
 }
 
 export function manifestKey(plan: string, id: string): string {
@@ -66,7 +70,7 @@ export function keyProblem(key: string): string | null {
 
 /** What a key of the catalogue says by its name alone. */
 export type ParsedKey =
-  | (ParsedFile & { backup: string; id: string })
+  | (ParsedFile & { backup: string; id: string; time: Date })
   | { kind: 'runner' | 'recovery' | 'log' | 'foreign' };
 
 const findings = new Set('checksum content restore drill anomaly accept pin unpin copy rekey'.split(' '));
@@ -79,10 +83,10 @@ export function parseKey(plan: string, key: string): ParsedKey {
   const name = key.slice(key.lastIndexOf('/') + 1);
   const dot = name.indexOf('.');
   const id = dot < 0 ? name : name.slice(0, dot);
-  const backup = parseId(id)?.backup;
+  const identity = parseId(id);
   // Everything of one backup starts with its id, which says where it must lie.
-  if (backup === undefined || key !== `${directoryOf(plan, id)}/${name}`) return { kind: parsePlace(plan, key) };
-  return { backup, id, ...parseFile(name.slice(id.length)) };
+  if (!identity || key !== `${folderOf(plan, identity)}/${name}`) return { kind: parsePlace(plan, key) };
+  return { backup: identity.backup, id, time: identity.time, ...parseFile(name.slice(id.length)) };
 }
 
 /** What is no file of a backup in its place. */

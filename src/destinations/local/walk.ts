@@ -54,7 +54,8 @@ async function entriesOf(place: Place, folder: string, first: boolean): Promise<
 
 /** Null when it was removed since its folder was read. */
 function measured(place: Place, key: string): StoredObject | null {
-  const path = join(place.root, key);
+  // Not join(): for each of a hundred thousand files it would split and clean what is clean.
+  const path = `${place.root}/${key}`;
   try {
     const { size, mtime } = lstatSync(path);
     return { key, size, modified: mtime };

@@ -81,7 +81,7 @@ describe('keys', () => {
 
   it('are told apart by name', () => {
     const at = (rest: string) => parseKey('shop', `shop/orders/2026/11/${id}${rest}`);
-    expect(at('.manifest.json')).toEqual({ kind: 'manifest', backup: 'orders', id });
+    expect(at('.manifest.json')).toEqual({ kind: 'manifest', time: parseId(id)!.time, backup: 'orders', id });
     expect(at('.manifest.json.sig').kind).toBe('signature');
     expect(at('.sqlite.zst.enc').kind).toBe('artifact');
     expect(at('.json').kind).toBe('artifact');

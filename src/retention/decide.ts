@@ -20,7 +20,7 @@
 import { zoneClock } from './calendar.ts';
 import { periodOf, tiersByRank, type WeekStarts } from './periods.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';
-import { notGoodAnyMore, notGoodYet, ownReasons, reasonsBy } from './reasons.ts';
+import { notGoodAnyMore, notGoodYet, ownReasons, reasonsBy, withinReason } from './reasons.ts';
 import { heldTiers, momentsBy, standingOf } from './standing.ts';
 
 /** One backup on a shelf. `time` is the one in its id; `held` says why it may not go: a chain, a lock. */
@@ -52,8 +52,10 @@ export function decide(policy: RetentionPolicy, timezone: string, items: readonl
     if (item.good) {
       index += 1;
       reasons.push(...words.toKeep(index));
-    } else if (item.time.getTime() > graceAfter) {
-      reasons.push(notGoodYet(newest !== undefined, grace));
+    } else {
+      if (item.time.getTime() > graceAfter) reasons.push(notGoodYet(newest !== undefined, grace));
+      // `within` keeps everything younger, proven or not: it is no slot that something fills.
+      if (newest !== undefined && item.time.getTime() > standing.withinAfter) reasons.push(withinReason(policy));
     }
     if (reasons.length > 0) {
       decision.keep.push({ id: item.id, reasons });

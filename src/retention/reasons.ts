@@ -36,7 +36,7 @@ export function reasonsBy(
     const { time } = moments[index]!;
     const name = (tier: Parameters<typeof periodName>[0]) => periodName(tier, policy.weekStarts, clock, time);
     const reasons = heldTiers(standing, index).map((tier) => `${tier} ${name(tier)}`);
-    if (time > standing.withinAfter) reasons.push(`within ${written(policy.within!)}`);
+    if (time > standing.withinAfter) reasons.push(withinReason(policy));
     if (index >= standing.lastFrom) reasons.push(`last ${policy.last}`);
     if (index >= standing.floorFrom) reasons.push('floor');
     return reasons;
@@ -81,4 +81,9 @@ function notAmong(count: number, word = ''): string {
 
 function written(duration: Duration): string {
   return `${duration.amount}${duration.unit}`;
+}
+
+/** Only of a policy that has one. */
+export function withinReason({ within }: RetentionPolicy): string {
+  return `within ${written(within!)}`;
 }

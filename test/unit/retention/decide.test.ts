@@ -170,7 +170,14 @@ describe('what is not good', () => {
     const both = policy({ last: 2, floor: 2, within: parseDuration('2d')!, tiers: { daily: count(2) } });
     const reasons = decide(both, 'UTC', shelf).keep.map((entry) => entry.reasons);
     expect(reasons[0]).toEqual(['daily 2026-01-01', 'within 2d', 'last 2', 'floor']);
-    expect(reasons[2]).toEqual(['not good: kept until a good one is 7d newer']);
+    expect(reasons[2]).toEqual(['not good: kept until a good one is 7d newer', 'within 2d']);
+  });
+
+  test('is kept by `within` like everything younger, also after its grace', () => {
+    const shelf = items('!2026-03-01T00:00:00Z', '!2026-03-02T00:00:00Z', '2026-03-31T12:00:00Z');
+    const month = policy({ within: parseDuration('30d')! });
+    expect(decide(month, 'UTC', shelf).keep[0]).toEqual({ id: shelf[1]!.id, reasons: ['within 30d'] });
+    expect(decide(month, 'UTC', shelf).delete.map(({ id }) => id)).toEqual([shelf[0]!.id]);
   });
 
   test('stays when it is pinned, tagged or locked', () => {

@@ -128,7 +128,7 @@ export function naive(policy: RetentionPolicy, zone: string, entries: Entry[]): 
   if (policy.last !== undefined) good.slice(Math.max(0, good.length - policy.last)).forEach(keep);
   if (policy.within !== undefined) {
     const end = naiveBack(zone, newest, policy.within);
-    for (const entry of good) if (entry.time.getTime() > end) keep(entry);
+    for (const entry of ordered) if (entry.time.getTime() > end) keep(entry);
   }
   for (const tier of ['yearly', 'quarterly', 'monthly', 'weekly', 'daily', 'hourly'] as const) {
     const rule = policy.tiers[tier];

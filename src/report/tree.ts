@@ -100,6 +100,8 @@ function item(
       row.wrapper = wrapper;
       if (row.since === 0) setState(wrapper, 'WAITING');
       await ended;
+      // listr2 throws at an output of a task that is done, and nobody could catch it.
+      row.wrapper = null;
       settle(wrapper, title, outcome!);
     },
   };

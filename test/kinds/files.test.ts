@@ -170,6 +170,8 @@ describe.skipIf(!gnu)('which files are taken', () => {
 
   it('asks tar to stay on one file system only when asked', () => {
     const argv = (options: Options) => files.capture(spec(['/srv'], options), machine.facts).produce.argv;
+    expect(argv({})).toContain('--exclude-caches');
+    expect(argv({ 'include-caches': true })).not.toContain('--exclude-caches');
     expect(argv({})).not.toContain('--one-file-system');
     expect(argv({ 'one-file-system': true })).toContain('--one-file-system');
   });

@@ -96,6 +96,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         base: 'www',
         paths: ['.'],
         exclude: ['*.tmp', 'cache/'],
+        'include-caches': true,
         'one-file-system': true,
         'follow-symlinks': true,
         optional: true,

@@ -67,7 +67,7 @@ function produce(spec: FilesSpec, facts: Facts): { prepare: Command[]; command: 
         '--acls',
         '--xattrs',
         '--numeric-owner',
-        '--exclude-caches',
+        ...(spec['include-caches'] ? [] : ['--exclude-caches']),
         '--totals',
         '--quoting-style=escape',
         ...(spec['one-file-system'] ? ['--one-file-system'] : []),
@@ -135,7 +135,8 @@ export const files: SourceKind<FilesSpec> = {
   restores: () => 'directory',
   // Only a folder that was taken whole can be replaced whole.
   home: (spec) => (spec.base && spec.paths.every((path) => inside(path, spec.base!) === '.') ? spec.base : null),
-  relocate: (spec, path) => ({ type: spec.type, base: path, paths: [path] }),
+  // What a restore replaces is kept whole, caches too: nothing of it will be there any more.
+  relocate: (spec, path) => ({ type: spec.type, base: path, paths: [path], 'include-caches': true }),
   options: { owner: 'boolean', permissions: 'boolean' },
   restore: (_spec, target, facts, options = {}) => ({
     prepare: [{ argv: ['mkdir', '-p', '-m', '0700', '--', target.path] }],
@@ -147,5 +148,5 @@ export const files: SourceKind<FilesSpec> = {
     argv: [tar(facts), '--extract', '--to-stdout', '--file=-', '--no-recursion', '--', path],
     env: readable,
   }),
-  manual: () => '(mkdir -p restored && tar -x -p --numeric-owner -f - -C restored)',
+  manual: () => '(mkdir -p restored && tar -x -p --acls --xattrs --numeric-owner -f - -C restored)',
 };

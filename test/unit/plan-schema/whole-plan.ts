@@ -22,6 +22,7 @@ export const whole: Plan = {
       paths: ['a', 'b/*.log'],
       base: '/srv',
       exclude: ['*.tmp'],
+      'include-caches': true,
       'one-file-system': true,
       'follow-symlinks': false,
       optional: true,

@@ -1,6 +1,7 @@
-import { lstat, mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { newNonce } from '../../catalog/identity.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { makeFolders } from '../../folders.ts';
 import type { Action } from '../../graph.ts';
@@ -8,16 +9,24 @@ import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { codeOf, textOf } from './errors.ts';
 
-/** A private directory (0700) below TMPDIR, named after the run; the guard removes it if we cannot. */
+/**
+ * A private directory (0700) below TMPDIR, named after the run. The guard is told its name before it is made: it removes it if
+ * we cannot, however early we die.
+ */
 export async function makeDirectory(run: RunContext): Promise<Performed> {
   const parent = run.host.environment.TMPDIR || tmpdir();
-  const path = await mkdtemp(join(parent, `runner-${run.run}-`)).catch((error: unknown) => {
+  const path = join(parent, `runner-${run.run}-${newNonce()}`);
+  run.guard.removeLater(path);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    // Whatever lies there is not ours.
+    run.guard.keep(path);
     throw new RunnerError(
       `no temporary directory could be made in ${parent}: ${textOf(error)}; set TMPDIR to a directory that can be written`,
       { cause: error },
     );
-  });
-  run.guard.removeLater(path);
+  }
   return { outputs: { path } };
 }
 

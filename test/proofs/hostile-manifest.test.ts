@@ -21,6 +21,9 @@ afterAll(() => home.remove());
 /** Older than all others: a prune that took it for a good one would delete it, with whatever it names. */
 const hostile = idAt('orders', new Date(Date.now() - 30 * 86_400_000), 30);
 
+/** It came after the others, so that these did not overlook it. */
+const arrived = new Date().toISOString();
+
 type Changed = (manifest: Manifest) => unknown;
 const naming =
   (key: string): Changed =>
@@ -99,7 +102,9 @@ it.each(changes)(
   async (name, change) => {
     const { plan, disk } = await laid(name, async (root) => {
       const model = await modelOf(root, 'shop', chain.ids[3]!);
-      await layAgain(model, hostile, { change: change(model.manifest) as Partial<Manifest> });
+      await layAgain(model, hostile, {
+        change: { created: arrived, ...(change(model.manifest) as Partial<Manifest>) },
+      });
     });
     await survives(plan, disk);
   },
@@ -121,7 +126,7 @@ it.each(raw)(
 it('with fields of a newer minor version is as good as any other, and keeps them', async () => {
   const { plan, disk } = await laid('future fields', async (root) => {
     await layAgain(await modelOf(root, 'shop', chain.ids[3]!), hostile, {
-      change: { future: { kept: true } } as object,
+      change: { created: arrived, future: { kept: true } } as object,
     });
   });
   const verified = await command('verify', plan, [], { id: hostile }, {});

@@ -11,6 +11,11 @@ export async function ask(question: string, invocation: Invocation, host: Host):
   try {
     const answer = await reader.question(`${question} [y/N] `, { signal: host.signal });
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (host.signal.aborted) throw host.signal.reason;
+    // Ctrl-D: whoever ends the input agrees to nothing.
+    if (error instanceof Error && error.name === 'AbortError') return false;
+    throw error;
   } finally {
     reader.close();
   }

@@ -1,8 +1,8 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
-import { built, cli, start, temporaryDirectory } from '../helpers/runner.ts';
+import { built, cli, runner, start, temporaryDirectory } from '../helpers/runner.ts';
 
 const plan = `version: 1
 name: p
@@ -13,20 +13,19 @@ backups:
     destinations: [disk]
 `;
 
-/** What a run on a terminal of its own writes, and its exit code, when Ctrl-C is typed once it moves bytes. */
-async function interrupted(folder: string, times: number): Promise<string> {
+/** What a command writes on a terminal of its own, and its exit code, when `keys` are typed once it has written `cue`. */
+async function typed(folder: string, command: string, cue: RegExp, keys: string): Promise<string> {
   await built();
   // The shell gets the interrupt too: a handler keeps it alive, and the program has the usual one.
-  const line = `trap : INT; stty cols 100 rows 30; '${process.execPath}' -- '${cli}' apply plan.yaml; echo "exit code $?"`;
+  const line = `trap : INT; stty cols 100 rows 30; '${process.execPath}' -- '${cli}' ${command}; echo "exit code $?"`;
   const child = start('script', ['-qec', line, '/dev/null'], { cwd: folder, env: { TERM: 'xterm' } });
   let written = '';
-  let typed = 0;
+  let isTyped = false;
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     written += text;
-    if (typed === 0 && / [KM]iB/.test(written)) {
-      typed = times;
-      child.stdin!.write('\x03'.repeat(times));
-    }
+    if (isTyped || !cue.test(written)) return;
+    isTyped = true;
+    child.stdin!.write(keys);
   });
   await new Promise((done) => child.on('close', done));
   return written;
@@ -43,10 +42,39 @@ describe.skipIf(!has('script', 'stty'))('Ctrl-C under a live progress tree', () 
   afterEach(() => place.remove());
 
   it.each([1, 2])('typed %i times undoes what was begun and ends with 130', async (times) => {
-    const written = await interrupted(place.path, times);
+    const written = await typed(place.path, 'apply plan.yaml', / [KM]iB/, '\x03'.repeat(times));
     expect(written).toContain('exit code 130');
     expect(written).toContain('stopping, and undoing what was begun');
     const left = files(join(place.path, 'disk')).filter((name) => /\.part-|journal\/./.test(name));
     expect(left).toEqual([]);
+  });
+});
+
+describe.skipIf(!has('script', 'stty'))('a question', () => {
+  let place: ReturnType<typeof temporaryDirectory>;
+  const question = /\[y\/N\]/;
+  beforeEach(async () => {
+    place = temporaryDirectory();
+    writeFileSync(join(place.path, 'data.txt'), 'data\n');
+    const source = 'source: { type: files, paths: [data.txt] }';
+    const restore = 'restore: { to: out, overwrite: true }';
+    const text = `version: 1\nname: p\ndestinations: { disk: { type: local, path: disk } }\nbackups:\n  b: { ${source}, destinations: [disk], ${restore} }\n`;
+    writeFileSync(join(place.path, 'plan.yaml'), text);
+    mkdirSync(join(place.path, 'out'));
+    writeFileSync(join(place.path, 'out', 'mine'), 'mine\n');
+    await runner(['apply', 'plan.yaml'], { cwd: place.path });
+  });
+  afterEach(() => place.remove());
+
+  it.each([
+    ['Ctrl-C', '\x03', 130, 'SIGINT: stopping'],
+    ['Ctrl-D', '\x04', 4, 'nothing was done: it was not agreed to'],
+    ['no', 'n\n', 4, 'nothing was done: it was not agreed to'],
+  ])('answered by %s does nothing and says so', async (_, keys, code, sentence) => {
+    const written = await typed(place.path, 'restore plan.yaml b --latest', question, keys);
+    expect(written).toContain(`exit code ${code}`);
+    expect(written).toContain(sentence);
+    expect(written).not.toContain('unexpected');
+    expect(readdirSync(join(place.path, 'out'))).toEqual(['mine']);
   });
 });

@@ -4,7 +4,7 @@
 set -u
 missing=''
 for pair in sqlite3:sqlite3 zstd:zstd pigz:pigz xz:xz-utils gpg:gnupg gpg-agent:gpg-agent age:age openssl:openssl \
-  ssh-keygen:openssh-client strace:strace setfacl:acl setfattr:attr; do
+  ssh-keygen:openssh-client strace:strace setfacl:acl setfattr:attr faketime:faketime; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || { echo 'services: every program that the tests use is installed'; exit 0; }

@@ -144,6 +144,7 @@ function compare(
     } else if (
       !tagged &&
       !item.pinned &&
+      past.policy.within === undefined &&
       newest !== undefined &&
       newest.getTime() - item.time.getTime() > 8 * 86_400_000
     ) {

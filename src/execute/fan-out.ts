@@ -25,7 +25,7 @@ export type FanOutOptions = {
 const abortSeconds = 10;
 
 /**
- * Reads `output` to its end, hashing it on the way, and hands batches of about 1 MiB to every sink, as fast as the
+ * Reads `output` to its end, hashing it on the way, and hands batches of it to every sink, as fast as the
  * slowest takes them. A sink that fails is aborted and dropped, the others go on. Rejects when the stream fails, when the
  * signal is aborted, or when no sink is left; `output` is destroyed then. Without sinks it only hashes.
  */

@@ -117,7 +117,8 @@ describe('fan-out', () => {
     });
     const { size } = await fanOut(pipeline.output as Readable, [{ name: 'slow', sink: slow }], { signal: calm });
     expect([size, written]).toEqual([100_000_000, 100_000_000]);
-    expect(most).toBeLessThan(2.5 * batchBytes);
+    // One on its way and one filling, each with the read that made it full, and one read that waits.
+    expect(most).toBeLessThan(4 * batchBytes);
   });
 
   test('a sink without progress is dropped, the other one goes on', async () => {

@@ -90,9 +90,15 @@ function readCalls(calls: string, runner: string): Call[] {
     for (let at = 0; at < words.length; ) {
       const [parent, count, program] = words.slice(at, at + 3) as [string, string, string];
       const argv = [basename(program), ...words.slice(at + 3, at + 3 + Number(count))];
-      found.push({ argv, direct: parent === runner && found.length === 0 });
+      found.push({ argv: asNamed(argv), direct: parent === runner && found.length === 0 });
       at += 3 + Number(count);
     }
     return found;
   });
+}
+
+/** Our own filters have a name in graphs only: behind `nice` they are started as what they are. */
+function asNamed(argv: string[]): string[] {
+  const at = argv.findIndex((word, index) => word.endsWith('/dist/builtin.js') && argv[index - 1] === process.execPath);
+  return at === -1 ? argv : [...argv.slice(0, at - 1), 'runner-builtin', ...argv.slice(at + 1)];
 }

@@ -33,6 +33,8 @@ const bin = join(directory, 'bin');
 // The path of an agent's socket may have some 100 characters only.
 const keyring = mkdtempSync(join(tmpdir(), 'k'));
 const signs = has('ssh-keygen');
+/** Without them our own filters seal, but nothing on this machine opens what they made. */
+const opens = { gzip: has('gzip'), aes: has('openssl') };
 let keys: Keys;
 /** What every chain holds: some of it can be compressed, some not. */
 const content = Buffer.concat([Buffer.from('line of text\n'.repeat(5000)), randomBytes(50_000)]);
@@ -63,11 +65,11 @@ function gpg(...words: string[]): void {
 function transforms(): Record<string, unknown> {
   const passphrase = { secret: 'key' };
   return {
-    gzip: 'gzip',
+    ...(opens.gzip && { gzip: 'gzip' }),
     ...(have.zstd && { zstd: 'zstd' }),
     ...(have.xz && { xz: { xz: { level: 1 } } }),
     // Few rounds, since it is done so often here; the manifest says how many.
-    aes: { aes: { key: passphrase, iterations: 10_000 } },
+    ...(opens.aes && { aes: { aes: { key: passphrase, iterations: 10_000 } } }),
     ...(have.gpg && {
       gpg: { gpg: { recipients: [keys.gpgPublic] } },
       'gpg-symmetric': { gpg: { passphrase } },
@@ -211,7 +213,7 @@ describe('without this program', () => {
     openAll('chains', sameContent);
   });
 
-  it('what our own filters made, where gzip and openssl were missing', async () => {
+  it.skipIf(!opens.gzip || !opens.aes)('what our own filters made, where gzip and openssl were missing', async () => {
     const poor = join(directory, 'poor');
     mkdirSync(poor);
     for (const name of ['cat', 'sh']) symlinkSync(findProgram(name, process.env)!, join(poor, name));

@@ -2,9 +2,10 @@
 // usage: node bench/retention.mjs [backups]
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { keep, median, promise } from './measure.mjs';
 
 const policy = {
   last: 3,
@@ -41,6 +42,8 @@ async function measure(bundle, count, zone, spacing) {
 
 async function main(count) {
   const { build } = await import('rolldown');
+  const loadBefore = loadavg()[0];
+  const results = [];
   const directory = mkdtempSync(join(tmpdir(), 'bench-retention-'));
   try {
     const bundle = join(directory, 'decide.mjs');
@@ -56,12 +59,13 @@ async function main(count) {
           if (child.status !== 0) throw new Error(child.stderr);
           return JSON.parse(child.stdout);
         });
-        const seconds = runs.map((run) => run.seconds).sort((left, right) => left - right);
-        const { keep, delete: deleted } = runs[0];
-        const raw = seconds.map((value) => value.toFixed(3)).join(' ');
-        console.log(`${zone}, ${name}: ${seconds[2].toFixed(3)} s (${raw}); keeps ${keep}, deletes ${deleted}`);
+        const seconds = runs.map((run) => run.seconds);
+        const { keep: kept, delete: deleted } = runs[0];
+        promise(`${zone}, ${name}: keeps ${kept}, deletes ${deleted}`, median(seconds), 1, ' s');
+        results.push({ zone, spacing: name, kept, deleted, seconds });
       }
     }
+    keep('retention', loadBefore, { backups: Number(count), results });
   } finally {
     rmSync(directory, { recursive: true });
   }

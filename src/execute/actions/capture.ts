@@ -63,11 +63,13 @@ async function commit(
   const { streamed } = caught;
   const lostOnTheWay = new Map(streamed.failed.map(({ name, error }) => [name, error]));
   for (const copy of copies) copy.error ??= lostOnTheWay.get(copy.name) ?? null;
-  await prepareCopies(copies, streamed.size);
   const measure = { size: streamed.size, seconds: caught.seconds };
   const anomalies = [...anomaliesOf(action.expect, measure, place.before), ...streamed.missing];
   const manifest = buildManifest(action, place, caught, run, context);
-  const ready = await sealed(manifest, action, run);
+  // The key of a MAC takes a while, and so does a sync: both at once, and neither is left behind by the other's failure.
+  const sealing = sealed(manifest, action, run);
+  await Promise.allSettled([sealing, prepareCopies(copies, streamed.size)]);
+  const ready = await sealing;
   const marks = marksOf(action, manifest, ready.sha256, anomalies);
   context.signal.throwIfAborted();
   await Promise.all(copies.map((copy) => commitCopy(copy, { place, manifest, ready, marks }, run, context)));

@@ -19,5 +19,8 @@ export function render(argument: Argument, lookup: Lookup): string {
 
 /** The text of a value for display: a secret is shown by its name. */
 export function renderValue(value: Value, lookup: Lookup): string {
-  return typeof value === 'object' && 'secret' in value ? `‹secret:${value.secret}›` : render(value, lookup);
+  if (typeof value === 'object' && 'text' in value) return value.text.map((part) => renderValue(part, lookup)).join('');
+  if (typeof value === 'object' && 'secret' in value)
+    return `${value.before ?? ''}‹secret:${value.secret}›${value.after ?? ''}`;
+  return render(value, lookup);
 }

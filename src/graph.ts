@@ -9,8 +9,38 @@ import type { RetentionPolicy } from './retention/policy.ts';
 /** Something that may stand in an argument vector: never a secret. `work` is a path below the task's private directory. */
 export type Argument = string | { out: `${string}.${string}` } | { work: string } | { join: Argument[] };
 
-/** Something that may stand in the environment or be fed to a descriptor of one process. */
-export type Value = Argument | { secret: string };
+/** A part of a secret that is a URL, decoded; `path` without its first slash. What is not there is empty. */
+export type UrlPart = 'user' | 'password' | 'host' | 'port' | 'path' | { query: string };
+
+/** How a value is written in a file: escaped as the format wants it. `uri` is percent-encoding. */
+export type Encoding = 'pgpass' | 'option-file' | 'json' | 'uri';
+
+/** The text of a secret, or a part of it. `before` and `after` stand around it where it is not empty. */
+export type SecretValue = { secret: string; part?: UrlPart; encode?: Encoding; before?: string; after?: string };
+
+/** Something that may stand in the environment, in a private file, or be fed to a descriptor of one process. */
+export type Value = Argument | SecretValue | { text: Value[] };
+
+/**
+ * Where a program runs instead of here: in a container, at another host, or here as another user. `user` of a container is
+ * the user inside it. Names of containers and pods may be known at run time only.
+ */
+export type Place =
+  | { docker: Argument; user?: string }
+  | { compose: { service: string; project?: string; file?: string }; user?: string }
+  | { ssh: SshHost; control?: Argument }
+  | { kubernetes: { context?: string; namespace?: string; pod: Argument; container?: string } }
+  | { user: string };
+
+/** A host as OpenSSH's client reaches it; `key` is a file, `jump` a host between. Its key must be known. */
+export type SshHost = {
+  host: string;
+  user?: string;
+  port?: number;
+  key?: string;
+  jump?: string;
+  knownHosts?: string;
+};
 
 /** How a nonzero exit of a program is judged: every stderr line must match one of the patterns, the worst counts. */
 export type ExitRule = { code: number; lines: { pattern: string; means: 'ignore' | 'warning' | 'partial' }[] };
@@ -22,11 +52,30 @@ export type Command = {
   /** A program of the user's (hooks, `command` sources): it gets the runner's own environment and starts in the plan's folder. */
   inheritEnvironment?: true;
   cwd?: Argument;
+  /** Private files (0600) that are written before it starts; `path` lies below the work directory, `{ work: path }` names it. */
+  files?: { path: string; value: Value }[];
+  /** Where it runs; absent: here. `{ work }` is then a path there. */
+  place?: Place;
   /** Bytes written to a descriptor (0 for standard input when nothing else feeds it, or >= 3) and then closed. */
   feed?: { fd: number; value: Value }[];
   exits?: ExitRule[];
   /** Seconds; the process group is ended afterwards. */
   timeout?: number;
+};
+
+/**
+ * A program that stays while others work: a server, a session, a connection. It is ready when `ready.command` exits 0 (asked
+ * again and again) or when it has printed a line that matches `ready.line`, whose first group is kept. It is told to end by
+ * the end of its input or by a signal, and killed 10 s later.
+ */
+export type Held = {
+  command: Command;
+  /** Written to its standard input, which is then kept open. */
+  input?: Value;
+  ready: { command: Command } | { line: string };
+  /** Seconds in which it must be ready. */
+  within: number;
+  stop: 'end-of-input' | 'TERM' | 'INT' | 'QUIT';
 };
 
 /** A link of a pipeline with what must be done before all stages start and after all have ended. */
@@ -40,9 +89,21 @@ export type StageRecord = { type: string; extension: string; parameters: Record<
  * one fails them alone while there are others.
  */
 export type Requirement = { backups?: string[] } & (
-  | { need: 'program'; program: string; why: string; hint: string }
-  | { need: 'path'; path: string; what: 'file' | 'directory' | 'any'; why: string; header?: string; notEmpty?: true }
+  | { need: 'program'; program: string; why: string; hint: string; place?: Place }
+  | {
+      need: 'path';
+      path: string;
+      what: 'file' | 'directory' | 'any';
+      why: string;
+      header?: string;
+      notEmpty?: true;
+      place?: Place;
+    }
   | { need: 'secret'; secret: string; why: string; format?: 'openssl-passphrase' | 'line' }
+  /** A program that must exit 0 and print nothing: each line that it prints is a problem, `warning: ` before it a warning. */
+  | { need: 'check'; title: string; command: Command }
+  /** A problem that was found when the facts were read. */
+  | { need: 'fact'; problem: string }
   | { need: 'destination'; destination: string; why: string; minimumFree?: number }
 );
 
@@ -65,8 +126,24 @@ export type Assertion =
   | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect }
   | { title: string; check: 'exit'; command: Command };
 
-/** How the plain stream of an artifact is taken in: commands before, the intake with its end, assertions after. */
-export type Recipe = { prepare?: Command[]; intake: Intake; tail?: Tail; finish?: Assertion[]; cleanup?: Command[] };
+/**
+ * How the plain stream of an artifact is taken in: commands before, the intake with its end, commands and assertions after.
+ * `servers` are started behind `prepare`, or behind the intake where they read what it wrote, and stay until the end.
+ */
+export type Recipe = {
+  prepare?: Command[];
+  servers?: { after: 'prepare' | 'intake'; held: Held }[];
+  intake: Intake;
+  tail?: Tail;
+  /** Behind the intake and the servers: what works on what the intake wrote. */
+  load?: Command[];
+  finish?: Assertion[];
+  /** Also after a failure, while the servers still run. */
+  cleanup?: Command[];
+};
+
+/** What the data holds, part by part: rows of each table, keys of each database. Lines of `name<TAB>value`, sorted. */
+export type Contents = 'counts' | 'checksums';
 
 /** A step of a hook or a recovery. */
 export type Step =
@@ -157,8 +234,16 @@ export type Action =
   | { do: 'swap'; beside: string; target: string; aside: string; companions: string[] }
   | { do: 'unswap'; target: string; aside: string; companions: string[] }
   | { do: 'discard'; path: string; companions: string[] }
-  | { do: 'directory' }
-  | { do: 'remove-directory' }
+  /** `owner`: the user id that it belongs to. */
+  | { do: 'directory'; owner?: number }
+  /** Also what programs at other places kept below its name. */
+  | { do: 'remove-directory'; places?: Place[] }
+  | { do: 'run'; commands: Command[] }
+  /** Output `value`: what the command prints, trimmed. */
+  | { do: 'learn'; command: Command }
+  /** Output `line`: what was kept of the line that made it ready. */
+  | { do: 'hold'; held: Held }
+  | { do: 'let-go' }
   | { do: 'lease'; destination: string }
   | { do: 'release-lease'; destination: string };
 

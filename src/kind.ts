@@ -3,20 +3,66 @@
  * read the environment or touch a file. Destinations have a small runtime interface.
  */
 import type { Readable } from 'node:stream';
-import type { Argument, Command, PlainSize, Recipe, Requirement, Stage, StageRecord } from './graph.ts';
+import type { Argument, Command, Contents, Held, PlainSize, Recipe, Requirement, Stage, StageRecord } from './graph.ts';
 
 /** A program found on PATH (absolute path), or null. `version` is the first line that it prints of itself. */
 export type ProgramFact = { path: string; version: string } | null;
 
-/** What was read from the machine before the graph is compiled. */
-export type Facts = { programs: Readonly<Record<string, ProgramFact>> };
+/** How a backup was made, for the kind that opens it: from the manifest, or for one that is to be made from the plan. */
+export type Made = { extension: string; version: string | null; facts: Readonly<Record<string, string>> };
+
+/** What a live source said of itself before the graph was compiled. `version` is the server's own, `15.18`. */
+export type Survey = { version: string; data: Readonly<Record<string, unknown>> };
+
+/**
+ * What was read before the graph is compiled, seen from where the commands will run: here, at the source's `run-in`, or in
+ * the image of a scratch container.
+ */
+export type Facts = {
+  programs: Readonly<Record<string, ProgramFact>>;
+  /** All that were found by name, in PATH and in the folders of the kind: versions lie side by side. */
+  installed?: Readonly<Record<string, readonly { path: string; version: string }[]>>;
+  /** Null where the live source did not answer (the house says so); absent where it was not asked. */
+  survey?: Survey | null;
+  made?: Made;
+};
 
 /** What a kind learnt from files that its spec names (public keys): `problems` stop the run at exit 4. */
 export type Inspection = { problems: { message: string }[]; data: Record<string, unknown> };
 export type ReadFile = (path: string) => Promise<Uint8Array>;
 
-/** Where a restore goes. For a directory or a file it is an absolute path or a run-time value. */
-export type Target = { path: Argument };
+/** Which server: one of ours behind a socket in a directory, without password or users; or one that a secret URL names. */
+export type Server = { at: 'socket'; directory: Argument } | { at: 'url'; secret: string };
+
+/**
+ * Where a restore goes. For a directory or a file `path` is an absolute path or a run-time value; for a database its name, at
+ * `server` or, without one, at the source's own.
+ */
+export type Target = { path: Argument; server?: Server };
+
+/** Questions that assertions and steps ask of data. A `key` and a `collection` are counted; the rest prints lines. */
+export type Question = { sql: string } | { key: string } | { collection: string } | { contents: Contents };
+export type QuestionName = 'sql' | 'key' | 'collection' | 'contents';
+
+/** One artifact of a backup that has several. `spec` is what its capture, content and restore are given. */
+export type Part<Spec> = { name: string; purpose: 'data' | 'globals'; spec: Spec };
+
+/** A throw-away server with the data in it. `target` is what questions are then asked of. */
+export type Scratch = { recipe: Recipe; target: Target } | { missing: string };
+
+/** What can be done with databases by name. Names are as the plan or the server gives them: anything but NUL. */
+export type Databases<Spec> = {
+  /** Prints `nothing`, `empty` or `full`. */
+  look(spec: Spec, name: string, facts: Facts): Command;
+  /** Makes an empty one, with the owner and settings of `like` where there is such a database. */
+  create(spec: Spec, name: string, like: string | null, facts: Facts): Command[];
+  /** One that is already gone is fine; others' connections to it are ended. */
+  drop(spec: Spec, name: string, facts: Facts): Command[];
+  /** Renames `target`, where it exists, to `aside`, and `beside` to `target`, at once. Absent: the server cannot. */
+  swap?(spec: Spec, names: { beside: string; target: string; aside: string | null }, facts: Facts): Command[];
+  /** Replaces the named parts of `target` (a table, a schema, a collection) by those of `beside`. */
+  move?(spec: Spec, parts: readonly string[], names: { beside: string; target: string }, facts: Facts): Command[];
+};
 
 export type RestoreOptions = Readonly<Record<string, unknown>>;
 
@@ -27,22 +73,35 @@ export type CapturePlan = {
   counter?: Command;
   cleanup: Command[];
   plain: PlainSize;
+  /** Facts for the manifest, by name: each command's output, trimmed, taken before `produce`. One that fails is a warning. */
+  learn?: Readonly<Record<string, Command>>;
 };
 
 export interface SourceKind<Spec = never> {
   readonly role: 'source';
   readonly type: string;
-  /** Programs that it looks for; found or not, they appear in `facts.programs`. */
+  /** Programs that it looks for; found or not, they appear in `facts.programs`. Servers for a scratch restore among them. */
   programs(spec: Spec): string[];
+  /** Folders in which installers put versions side by side, with `*`: looked through after PATH, for `facts.installed`. */
+  readonly folders?: readonly string[];
+  /** A question to the live source, asked once before the graph is compiled. `read` throws an Error that says what is wrong. */
+  readonly survey?: { command(spec: Spec, facts: Facts): Command; read(spec: Spec, printed: string): Survey };
+  /** The artifacts of one backup, where it has several; null for one. */
+  parts?(spec: Spec, facts: Facts): Part<Spec>[] | null;
   /** Extension of the plain stream with its dot: `.sqlite`, `.tar`. */
   extension(spec: Spec): string;
   requirements(spec: Spec, facts: Facts): Requirement[];
-  capture(spec: Spec, facts: Facts): CapturePlan;
+  /** A session that holds one moment open; the line that it prints is handed to `capture` and `ask`. */
+  snapshot?(spec: Spec, facts: Facts): Held;
+  capture(spec: Spec, facts: Facts, moment?: Argument): CapturePlan;
   /** Proves a plain stream whole without the source. `{ work }` paths are private to the check. */
   content(spec: Spec, facts: Facts): Recipe;
-  /** What a restore produces: a fresh `directory`, one `file`, or `none` (a program takes the stream). */
-  restores(spec: Spec): 'directory' | 'file' | 'none';
-  /** The live data's own place, the default target; null when a restore must name one. */
+  /** Restores into a throw-away server `here`, in a `container` (commands run inside), or at a given one; see `facts.made`. */
+  scratch?(spec: Spec, where: 'here' | 'container' | { url: string }, facts: Facts): Scratch;
+  /** What a restore produces: a fresh `directory`, one `file`, a `database`, or `none` (a program takes the stream). */
+  restores(spec: Spec): 'directory' | 'file' | 'database' | 'none';
+  readonly databases?: Databases<Spec>;
+  /** The live data's own place (a path, a database's name), the default target; null when a restore must name one. */
   home(spec: Spec): string | null;
   /** The same source over data that lies elsewhere: how a safety backup takes what a restore moved aside. */
   relocate?(spec: Spec, path: string): Spec;
@@ -52,8 +111,10 @@ export interface SourceKind<Spec = never> {
   restore(spec: Spec, target: Target, facts: Facts, options?: RestoreOptions): Recipe;
   /** Names of the restore options that it knows; any other is a mistake in the plan. */
   readonly options?: Readonly<Record<string, 'boolean' | 'string' | 'number'>>;
-  /** A command that prints the result of a query on restored data or, with `target` null, on the live source. */
-  query?(spec: Spec, sql: string, target: Target | null, facts: Facts): Command;
+  /** What can be asked of its data; absent: nothing. */
+  readonly questions?: readonly QuestionName[];
+  /** A command that prints the answer, of restored data or, with `target` null, of the live source (at `moment`). */
+  ask?(spec: Spec, question: Question, target: Target | null, facts: Facts, moment?: Argument): Command;
   /** Reads the plain stream, prints one name a line (`runner ls`). */
   list?(spec: Spec, facts: Facts): Command;
   /** Reads the plain stream, prints one member (`runner cat`). */

@@ -51,6 +51,12 @@ export const formats = {
     expected: 'an extension such as .ldif',
   },
   'service-name': { pattern: /^[A-Za-z0-9][A-Za-z0-9_.@:-]*$/, expected: 'the name of a unit, container or service' },
+  // A leading dash would be read as an option by ssh.
+  host: { pattern: /^[A-Za-z0-9_[:][A-Za-z0-9_.:%\]-]*$/, expected: 'the name or address of a host' },
+  'ssh-target': {
+    pattern: /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_[:][A-Za-z0-9_.:%\]-]*$/,
+    expected: 'a host such as backup@db.internal',
+  },
   'http-url': { pattern: /^https?:\/\/[^\s/][^\s]*$/, expected: 'a URL such as http://localhost:8080/health' },
   sha256: { pattern: /^[0-9a-fA-F]{64}$/, expected: '64 hexadecimal digits' },
 };

@@ -30,6 +30,7 @@ export async function restoreTarget(
     if (to !== undefined) throw refuse(`"${backup.name}" is restored by its own program, so --to means nothing`);
     return { target: null, live: true, replaces: true, empty: false, beside: '', aside: '' };
   }
+  if (shape === 'database') throw refuse(`"${backup.name}" cannot be restored yet`);
   const home = kind.home(backup.source.spec);
   const own = backup.restore.to ?? home;
   const wanted = to === undefined ? own : fromShell(to);

@@ -19,6 +19,7 @@ export function compileAssertions(
 
 function compileAssertion(planned: PlannedAssertion, source: Configured, target: Argument, facts: Facts): Assertion {
   if ('file' in planned) return fileAssertion(planned, source, target);
+  if ('contents' in planned) throw new Error('an assertion that is not built');
   const expect = bounds(planned);
   if ('count' in planned) {
     const pattern = planned.count;
@@ -31,11 +32,12 @@ function compileAssertion(planned: PlannedAssertion, source: Configured, target:
     return { title: `${title} ${words(expect)}`, check: 'output', command, expect };
   }
   const kind = findSource(source.type);
-  if (!kind.query) throw new Error(`a source of type ${source.type} answers no sql although the plan was validated`);
+  if (!('sql' in planned)) throw new Error('an assertion that is not built');
+  if (!kind.ask) throw new Error(`a source of type ${source.type} answers no sql although the plan was validated`);
   return {
     title: `${planned.sql} ${words(expect)}`,
     check: 'output',
-    command: { ...kind.query(source.spec, planned.sql, { path: target }, facts), timeout: assertionTimeout },
+    command: { ...kind.ask(source.spec, { sql: planned.sql }, { path: target }, facts), timeout: assertionTimeout },
     expect,
     ...(expect.compare ? { reference: queryLive(source, planned.sql, facts) } : {}),
     ...(planned.tolerance === undefined ? {} : { tolerance: planned.tolerance }),

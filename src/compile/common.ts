@@ -77,14 +77,15 @@ export function describeTask(plan: ResolvedPlan, destination: string, needs: Tas
 
 /** The secrets that commands will read: a missing one is told before anything starts. */
 export function secretsOf(commands: Command[], why: string): Requirement[] {
-  const names = commands.flatMap(({ env, feed }) => [
+  const names = commands.flatMap(({ env, feed, files }) => [
     ...Object.values(env ?? {}).flatMap(secretNames),
-    ...(feed ?? []).flatMap(({ value }) => secretNames(value)),
+    ...[...(feed ?? []), ...(files ?? [])].flatMap(({ value }) => secretNames(value)),
   ]);
   return [...new Set(names)].map((secret) => ({ need: 'secret', secret, why }));
 }
 
 function secretNames(value: Value): string[] {
+  if (typeof value === 'object' && 'text' in value) return value.text.flatMap(secretNames);
   return typeof value === 'object' && 'secret' in value ? [value.secret] : [];
 }
 
@@ -120,5 +121,9 @@ function identity(requirement: Requirement): string {
       return `path ${requirement.path} ${requirement.what}`;
     case 'destination':
       return `destination ${requirement.destination}`;
+    case 'check':
+      return `check ${requirement.title}`;
+    case 'fact':
+      return `fact ${requirement.problem}`;
   }
 }

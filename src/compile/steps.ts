@@ -64,7 +64,7 @@ export function values(environment: Record<string, EnvironmentValue> | undefined
 /** A query on the live source; only kinds that answer queries get this far (a rule refuses `sql` elsewhere). */
 export function queryLive(source: Configured | null, sql: string, facts: Facts): Command {
   const kind = source === null ? undefined : findSource(source.type);
-  if (source === null || !kind?.query)
+  if (source === null || !kind?.ask)
     throw new Error(`a source of type ${source?.type ?? 'none'} answers no sql although the plan was validated`);
-  return kind.query(source.spec, sql, null, facts);
+  return kind.ask(source.spec, { sql }, null, facts);
 }

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
 import { type Lookup, render } from '../bind.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Command, ExitRule, Value } from '../graph.ts';
+import type { Command, ExitRule } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
+import { bindValue } from './bind-value.ts';
 
 /** A program ready to be started: every value is bound, secrets included. Never shown and never recorded. */
 export type Launch = {
@@ -57,15 +60,18 @@ export async function prepareLaunch(command: Command, lookup: Lookup, host: Laun
   if (argv.length === 0) throw new RunnerError('A command without a program cannot be run.');
   const env = command.inheritEnvironment ? inherited(host.environment) : minimal(host.environment);
   for (const [name, value] of Object.entries(command.env ?? {})) {
-    const text = await bind(value, lookup, host.readSecret);
+    const text = await bindValue(value, lookup, host.readSecret);
     // An optional secret that is not there leaves its variable unset: an empty one means something else to many programs.
     if (text === '' && typeof value === 'object' && 'secret' in value) continue;
     env[name] = text;
   }
   env[runVariable] = host.runId;
+  for (const { path, value } of command.files ?? []) {
+    await writePrivate(lookup.work(path), await bindValue(value, lookup, host.readSecret));
+  }
   const feed: Launch['feed'] = [];
   for (const { fd, value } of command.feed ?? []) {
-    feed.push({ fd, bytes: Buffer.from(await bind(value, lookup, host.readSecret)) });
+    feed.push({ fd, bytes: Buffer.from(await bindValue(value, lookup, host.readSecret)) });
   }
   const launch: Launch = { argv, env, feed, exits: command.exits ?? [] };
   if (command.cwd !== undefined) launch.cwd = render(command.cwd, lookup);
@@ -74,8 +80,11 @@ export async function prepareLaunch(command: Command, lookup: Lookup, host: Laun
   return launch;
 }
 
-async function bind(value: Value, lookup: Lookup, readSecret: ReadSecret): Promise<string> {
-  return typeof value === 'object' && 'secret' in value ? await readSecret(value.secret) : render(value, lookup);
+/** Written beside and renamed: another program of the task may be reading the same file. */
+async function writePrivate(path: string, text: string): Promise<void> {
+  const beside = `${path}.${randomUUID()}`;
+  await writeFile(beside, text, { mode: 0o600, flag: 'wx' });
+  await rename(beside, path);
 }
 
 function minimal(environment: LaunchHost['environment']): Record<string, string> {

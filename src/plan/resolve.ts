@@ -7,7 +7,7 @@ import type { Destination, Plan } from './generated/types.ts';
 import type { Loaded } from './load.ts';
 import { checkNames, type NameCheck } from './names.ts';
 import { childPointer } from './position.ts';
-import type { Configured, ResolvedBackup, ResolvedDestination, ResolvedPlan } from './resolved.ts';
+import type { ResolvedBackup, ResolvedDestination, ResolvedPlan, ResolvedSource } from './resolved.ts';
 import * as settle from './settle.ts';
 import { toDiagnostics } from './validate.ts';
 
@@ -85,9 +85,14 @@ function settleBackup(name: string, written: EffectiveBackup, effective: Effecti
   };
 }
 
-function settleSource(source: EffectiveBackup['source'], effective: EffectivePlan): Configured {
-  const spec = typeof source === 'string' ? effective.sources![source]! : source;
-  return { name: typeof source === 'string' ? source : null, type: spec.type, spec: { ...spec } };
+function settleSource(source: EffectiveBackup['source'], effective: EffectivePlan): ResolvedSource {
+  const { 'run-in': place, ...spec } = typeof source === 'string' ? effective.sources![source]! : source;
+  return {
+    name: typeof source === 'string' ? source : null,
+    type: spec.type,
+    spec: { ...spec },
+    ...(place && { place: settle.settlePlace(place) }),
+  };
 }
 
 /** Names that the plan itself gives and nothing uses; a base is for several plans. */

@@ -1,5 +1,5 @@
 /** The plan after names, includes, defaults and paths are settled. Secrets are still references. */
-import type { Expectation, Level } from '../graph.ts';
+import type { Contents, Expectation, Level, SshHost } from '../graph.ts';
 import type { Duration, RetentionPolicy, Tier } from '../retention/policy.ts';
 import type { EffectivePlan } from './effective.ts';
 
@@ -14,13 +14,24 @@ export type SecretReference = { optional: boolean } & (
 /** A kind's own part of a plan. `spec` has been validated by the kind's schema; its `format: path` values are absolute. */
 export type Configured<Spec = Record<string, unknown>> = { name: string | null; type: string; spec: Spec };
 
+/** `run-in` as written; a pod by its selector is looked up when it is needed. */
+export type PlannedPlace =
+  | { docker: string; user?: string }
+  | { compose: { service: string; project?: string; file?: string }; user?: string }
+  | { ssh: SshHost }
+  | { kubernetes: { context?: string; namespace?: string; pod?: string; selector?: string; container?: string } }
+  | { user: string };
+
+/** A source and where its programs run; absent: here. */
+export type ResolvedSource = Configured & { place?: PlannedPlace };
+
 export type Objectives = { rpo?: Duration; rto?: Duration; copies?: number; offSite?: number };
 
 export type EnvironmentValue = string | { secret: string };
 
 /** A step as written, units settled: seconds for `timeout` and `within`. */
 export type PlannedStep = { timeout?: number } & (
-  | { run: string[]; environment?: Record<string, EnvironmentValue> }
+  | { run: string[]; environment?: Record<string, EnvironmentValue>; place?: PlannedPlace }
   | { http: string; within?: number }
   | { sql: string }
   | { manual: string }
@@ -47,12 +58,24 @@ export type PlannedBounds = {
 
 export type PlannedAssertion =
   | ({ sql: string } & PlannedBounds)
+  | ({ key: string } & PlannedBounds)
+  | ({ collection: string } & PlannedBounds)
+  | { contents: Contents; tolerance?: number }
   | { file: string; exists: boolean; sha256?: string; size?: PlannedBounds }
   | ({ count: string } & PlannedBounds)
   | ({ command: string[] } & PlannedBounds);
 
-/** Absent `every` (seconds): after each capture. */
-export type PlannedVerification = { level: Level; every?: number; at?: string; assert: PlannedAssertion[] };
+/** Where a restore is verified; `url` is the name of a secret. */
+export type Into = 'scratch' | { docker: string } | { url: string };
+
+/** Absent `every` (seconds): after each capture. `into` of level `restore` alone; absent: scratch. */
+export type PlannedVerification = {
+  level: Level;
+  every?: number;
+  at?: string;
+  into?: Into;
+  assert: PlannedAssertion[];
+};
 
 export type PlannedRestore = {
   to?: string;
@@ -67,7 +90,7 @@ export type PlannedRestore = {
 
 export type ResolvedBackup = {
   name: string;
-  source: Configured;
+  source: ResolvedSource;
   transforms: Configured[];
   destinations: { name: string; tiers?: Tier[] }[];
   require: number;

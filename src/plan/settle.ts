@@ -1,5 +1,5 @@
 /** Units settled: durations and sizes as written in a plan become numbers, its parts what the rest of the program reads. */
-import type { Expectation } from '../graph.ts';
+import type { Expectation, SshHost } from '../graph.ts';
 import type { Duration, RetentionPolicy, Tier, TierRule } from '../retention/policy.ts';
 import { parseDuration, parseFraction, parseSize, seconds } from '../units.ts';
 import type * as Written from './generated/types.ts';
@@ -9,6 +9,7 @@ import type {
   Objectives,
   PlannedAssertion,
   PlannedBounds,
+  PlannedPlace,
   PlannedRestore,
   PlannedStep,
   PlannedStop,
@@ -75,7 +76,8 @@ export function settleStep(written: Written.Step): PlannedStep {
   const timeout = given(written.timeout, length);
   if ('run' in written) {
     const environment = written.environment as Record<string, EnvironmentValue> | undefined;
-    return present({ run: [...written.run], environment, timeout }) as PlannedStep;
+    const place = given(written['run-in'], settlePlace);
+    return present({ run: [...written.run], environment, place, timeout }) as PlannedStep;
   }
   if ('http' in written)
     return present({ http: written.http, within: given(written.within, length), timeout }) as PlannedStep;
@@ -109,6 +111,8 @@ function settleAssertion(written: Written.Assertion): PlannedAssertion {
     );
     return present({ file, exists, sha256: sha256?.toLowerCase(), size: bounds }) as PlannedAssertion;
   }
+  if ('contents' in written)
+    return present({ contents: written.contents, tolerance: given(written.tolerance, fraction) }) as PlannedAssertion;
   const { 'at-least': atLeast, 'at-most': atMost, equals, ...rest } = written;
   const tolerance = 'tolerance' in rest ? given(rest.tolerance, fraction) : undefined;
   const bounds: PlannedBounds = present({ equals, atLeast, atMost, tolerance }) as PlannedBounds;
@@ -122,12 +126,24 @@ export function settleVerification(written: Written.Verification): PlannedVerifi
     const { every, at } = written.checksum;
     return present({ level: 'checksum', every: given(every, length), at, assert: [] }) as PlannedVerification;
   }
-  const { every, assert = [] } = written.restore;
+  const { every, assert = [], into } = written.restore;
   return present({
     level: 'restore',
     every: given(every, length),
+    into: typeof into === 'object' && 'url' in into ? { url: into.url.secret } : into,
     assert: assert.map(settleAssertion),
   }) as PlannedVerification;
+}
+
+export function settlePlace(written: Written.RunIn): PlannedPlace {
+  if (!('ssh' in written)) return written as PlannedPlace;
+  const { ssh } = written;
+  if (typeof ssh !== 'string') {
+    const { 'known-hosts': knownHosts, ...rest } = ssh;
+    return { ssh: present({ ...rest, knownHosts }) as SshHost };
+  }
+  const at = ssh.lastIndexOf('@');
+  return { ssh: at < 0 ? { host: ssh } : { user: ssh.slice(0, at), host: ssh.slice(at + 1) } };
 }
 
 /** `destinations` are those of the backup: the safety copy goes there when nothing else is said. */

@@ -121,6 +121,10 @@ function requirementLine(requirement: Requirement): string {
       return `${requirement.what === 'any' ? 'path' : requirement.what} ${quote(requirement.path)}`;
     case 'secret':
       return `‹secret:${requirement.secret}›`;
+    case 'check':
+      return `check ${requirement.title}`;
+    case 'fact':
+      return `problem: ${requirement.problem}`;
     case 'destination':
       return `destination ${requirement.destination}${requirement.minimumFree === undefined ? '' : ` with ${formatSize(requirement.minimumFree)} free`}`;
   }

@@ -167,8 +167,14 @@ const broken: [string, SourceCase, string][] = [
     {
       ...database,
       kind: breaking(sqlite, {
-        query: (given, sql, target) => ({
-          argv: [process.execPath, '-e', unprotected, target?.path ?? given.path, sql],
+        ask: (given, question, target) => ({
+          argv: [
+            process.execPath,
+            '-e',
+            unprotected,
+            target?.path ?? given.path,
+            'sql' in question ? question.sql : '',
+          ],
         }),
       }),
     },

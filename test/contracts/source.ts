@@ -81,7 +81,7 @@ export const sourceChecks: SourceCheck[] = [
       await demandPure('content', () => kind.content(spec, facts));
       await demandPure('restore', () => kind.restore(spec, { path: '/restored' }, facts));
       await demandPure('requirements', () => kind.requirements(spec, facts));
-      if (query) await demandPure('query', () => kind.query!(spec, query.sql, null, facts));
+      if (query) await demandPure('query', () => kind.ask!(spec, { sql: query.sql }, null, facts));
       if (member) await demandPure('extract', () => kind.extract!(spec, member.name, facts));
     },
   },
@@ -220,17 +220,17 @@ export const sourceChecks: SourceCheck[] = [
     name: 'answers queries and changes nothing by them, where it says that it can',
     async run(context) {
       const { kind, spec, query, fingerprint } = context.given;
-      if (!kind.query) return demand(!query, 'it answers no query');
+      if (!kind.questions?.includes('sql')) return demand(!query, 'it answers no query');
       demand(query, 'the suite was given no query');
       const { facts } = context.machine;
       const restored = await restore(context, await capture(context), 'queried');
       for (const target of [null, { path: restored }]) {
-        const answer = await context.machine.task().run(kind.query(spec, query.sql, target, facts));
+        const answer = await context.machine.task().run(kind.ask!(spec, { sql: query.sql }, target, facts));
         demand(answer.trim() === query.answer, `the answer was ${answer.trim()}`);
         for (const sql of query.harmful)
           await context.machine
             .task()
-            .run(kind.query(spec, sql, target, facts))
+            .run(kind.ask!(spec, { sql: sql }, target, facts))
             .catch(() => {});
         const now = await fingerprint(target?.path ?? null);
         demand(now === (await fingerprint(restored)) && now.length > 0, 'a query changed the data');

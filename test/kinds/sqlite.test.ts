@@ -115,7 +115,7 @@ describe.each(ways)('by %s', (_way, without) => {
     ]) {
       await machine
         .task()
-        .run(sqlite.query!({ type: 'sqlite', path }, sql, null, machine.facts))
+        .run(sqlite.ask!({ type: 'sqlite', path }, { sql }, null, machine.facts))
         .catch(() => {});
       expect(existsSync(file), sql).toBe(false);
     }
@@ -126,7 +126,8 @@ describe.each(ways)('by %s', (_way, without) => {
   it('prints one row a line, whole numbers as they are', async () => {
     const path = makeShop(join(temporary(), 'shop.db'));
     const machine = await start();
-    const ask = (sql: string) => machine.task().run(sqlite.query!({ type: 'sqlite', path }, sql, null, machine.facts));
+    const ask = (sql: string) =>
+      machine.task().run(sqlite.ask!({ type: 'sqlite', path }, { sql }, null, machine.facts));
     expect(await ask('select id, name from customers order by id limit 2')).toBe('1|Größe 1\n2|Größe 2\n');
     expect(await ask("select 9007199254740993, null, 'x', 1.5")).toBe('9007199254740993||x|1.5\n');
     expect((await ask('pragma integrity_check')).trim()).toBe('ok');
@@ -144,7 +145,7 @@ describe('sqlite', () => {
   it('uses the safe mode of the program where it has one', () => {
     const facts = (version: string) => ({ programs: { sqlite3: { path: '/usr/bin/sqlite3', version } } });
     const argv = (version: string) =>
-      sqlite.query!({ type: 'sqlite', path: '/x' }, 'select 1', null, facts(version)).argv;
+      sqlite.ask!({ type: 'sqlite', path: '/x' }, { sql: 'select 1' }, null, facts(version)).argv;
     expect(argv('3.40.1 2022-12-28')).toContain('-safe');
     expect(argv('3.34.1 2021-01-20')).not.toContain('-safe');
   });

@@ -9,6 +9,7 @@ import { discard, makeDirectory, removeDirectory, reserve } from './directory.ts
 import { document } from './document.ts';
 import { lease, releaseLease } from './lease.ts';
 import { preflight } from './preflight.ts';
+import { programsOf } from './programs.ts';
 import { prune } from './prune.ts';
 import { settleDestination } from './settle.ts';
 import { performScopeStep, performStep } from './step.ts';
@@ -63,6 +64,14 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
       return await unswap(action, run);
     case 'discard':
       return await discard(action, run);
+    case 'run':
+      await programsOf(run, context).runAll(action.commands);
+      return {};
+    case 'learn':
+      return { outputs: { value: (await programsOf(run, context).run(action.command)).stdout.trim() } };
+    case 'hold':
+    case 'let-go':
+      throw new Error('held programs are not built');
     case 'directory':
       return await makeDirectory(run);
     case 'remove-directory':

@@ -56,6 +56,10 @@ async function problemOf(requirement: Requirement, run: RunContext): Promise<str
       return await pathProblem(requirement);
     case 'secret':
       return await secretProblem(requirement, run.secrets.read);
+    case 'fact':
+      return requirement.problem;
+    case 'check':
+      throw new Error('checks are not built');
     case 'destination':
       return await destinationProblem(requirement, run);
   }

@@ -35,7 +35,7 @@ export async function performScopeStep(step: Step, run: RunContext, context: Per
 /** A command as the guard can run it: in our folder, with its own variables, but without secrets. */
 function standalone({ argv, env, cwd }: Command, { lookup }: PerformContext): string[] {
   const variables = Object.entries(env ?? {}).flatMap(([name, value]) =>
-    typeof value === 'object' && 'secret' in value ? [] : [`${name}=${render(value, lookup)}`],
+    typeof value === 'object' && ('secret' in value || 'text' in value) ? [] : [`${name}=${render(value, lookup)}`],
   );
   const folder = cwd === undefined ? process.cwd() : render(cwd, lookup);
   const words = argv.map((argument) => render(argument, lookup));

@@ -47,5 +47,6 @@ function assertionPairs(
   pointer: string,
 ): [string, number | undefined, number | undefined][] {
   if ('file' in assertion) return [[`${pointer}/size/at-most`, assertion.size?.atLeast, assertion.size?.atMost]];
+  if ('contents' in assertion) return [];
   return [[`${pointer}/at-most`, assertion.atLeast, assertion.atMost]];
 }

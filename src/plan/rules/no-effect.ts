@@ -8,6 +8,7 @@ const idle = {
   none: ['to', 'overwrite', 'assert', 'safety'],
   file: ['overwrite'],
   directory: [],
+  database: ['overwrite'],
 } as const satisfies Record<string, readonly string[]>;
 
 export const noEffect: Rule = {
@@ -22,7 +23,7 @@ export const noEffect: Rule = {
     ]),
 };
 
-function shapeOf({ source }: ResolvedBackup): 'directory' | 'file' | 'none' {
+function shapeOf({ source }: ResolvedBackup): 'directory' | 'file' | 'database' | 'none' {
   return findSource(source.type).restores(source.spec);
 }
 

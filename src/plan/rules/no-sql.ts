@@ -20,7 +20,7 @@ export const noSql: Rule = {
 };
 
 function backupFindings(backup: ResolvedBackup, context: RuleContext): Finding[] {
-  if (findSource(backup.source.type).query !== undefined) return [];
+  if (findSource(backup.source.type).questions?.includes('sql')) return [];
   const at = (...keys: (string | number)[]) => context.at(backup, ...keys);
   const { restore, verify, hooks } = backup;
   const pointers = [

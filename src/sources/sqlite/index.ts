@@ -99,6 +99,10 @@ export const sqlite: SourceKind<SqliteSpec> = {
   relocate: (spec, path) => ({ ...spec, path }),
   companions: ['-wal', '-shm', '-journal'],
   restore: (_spec, target) => ({ intake: { file: target.path } }),
-  query: (spec, sql, target, facts) => query(target?.path ?? spec.path, sql, facts),
+  questions: ['sql'],
+  ask: (spec, question, target, facts) => {
+    if (!('sql' in question)) throw new Error('a sqlite source was asked what it does not answer');
+    return query(target?.path ?? spec.path, question.sql, facts);
+  },
   manual: () => 'cat > restored.sqlite',
 };

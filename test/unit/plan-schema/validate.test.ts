@@ -22,7 +22,7 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     [
       'a wrong key in a kind, which is the key that is missing',
       'sources: { x: { type: sqlite, pth: a } }\n',
-      ['7:31 schema unknown key "pth" in a sqlite source [type or path] (path)'],
+      ['7:31 schema unknown key "pth" in a sqlite source [type, path or run-in] (path)'],
     ],
     ['a missing key', 'sources: { x: { type: sqlite } }\n', ['7:12 schema a sqlite source needs "path"']],
     ['no type', 'sources: { x: { path: a } }\n', ['7:12 schema a source needs "type" [command, files or sqlite]']],
@@ -97,7 +97,7 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     [
       'a key of another step',
       '    hooks: { before: [{ run: [ls], within: 5m }] }\n',
-      ['7:36 schema unknown key "within" in a run step [run, environment or timeout]'],
+      ['7:36 schema unknown key "within" in a run step [run, environment, timeout or run-in]'],
     ],
     [
       'an assertion without a bound',

@@ -163,22 +163,58 @@ export type Expectation = {
   maxDuration?: number;
 };
 
+/**
+ * One artifact of a backup and what gives it. Parts are read one after another; nothing of any can be seen before all are
+ * durable. `extension` is the chain of the artifact, inside out: `.sqlite.zst.enc`.
+ */
+export type CapturePart = {
+  /** Null where the backup is one artifact. */
+  name: string | null;
+  purpose: 'data' | 'globals';
+  prepare: Command[];
+  /** Facts for the manifest, by name: each command's output, trimmed, taken before `produce`. One that fails is a warning. */
+  learn?: Readonly<Record<string, Command>>;
+  produce: Command;
+  /** A link right behind the producer that only counts; then `plain` reads its stderr. */
+  counter?: Command;
+  cleanup: Command[];
+  plain: PlainSize;
+  extension: string;
+  /** Stock shell pipeline that turns this artifact (`ARTIFACT` stands for its file) back into the data. */
+  recovery: string[];
+};
+
 export type SinkPlan = { destination: string; tiers?: string[]; retention: RetentionPolicy | null };
 
 /** Everything of the manifest that is known before the run. */
 export type ManifestPlan = {
   plan: { name: string; digest: string };
-  source: { type: string; name: string | null };
+  /** `version`: of the server, as the survey told it. */
+  source: { type: string; name: string | null; version?: string };
+  /** The consistency group whose members are backed up in this run at one moment, by their names. */
+  set?: { name: string; members: string[] };
   stages: StageRecord[];
   keys: { type: string; id: string; recipients?: string[] }[];
   /** Levels whose pass a backup needs to be good; recorded, so a later plan does not devalue old backups. */
   required: Level[];
-  /** Stock shell pipeline that turns the artifact (`ARTIFACT` stands for its file) back into the data. */
-  recovery: string[];
   /** `backup`, or `safety` for the copy of what a restore replaced. */
   purpose: 'backup' | 'safety';
   /** The secret whose passphrase authenticates the manifest by a MAC (aes without `signing`). */
   mac?: { secret: string; iterations: number };
+};
+
+/** One artifact of a backup; `name` is null where it has no other. */
+export type PartId = { name: string | null; purpose: 'data' | 'globals' };
+
+/**
+ * How what was at a server's target comes back after new data was loaded over it: `commands` where it held nothing, else the
+ * safety copy that the capture `from` of this run has made, from the first of its destinations that still gives it.
+ */
+export type PutBack = {
+  target: string;
+  backup: string;
+  commands: Command[];
+  copy?: { from: TaskId; destinations: string[]; decode: Stage[]; recipe: Recipe };
 };
 
 /** Where a restore reads its artifact: a copy at a destination, or a file outside the catalogue. */
@@ -191,16 +227,11 @@ export type Action =
   | {
       do: 'capture';
       backup: string;
-      prepare: Command[];
-      produce: Command;
-      /** A link right behind the producer that only counts; then `plain` reads its stderr. */
-      counter?: Command;
-      cleanup: Command[];
-      plain: PlainSize;
+      /** None where what there is to be read could not be learnt: preflight says so. */
+      parts: CapturePart[];
+      /** `stages` are the transforms that each part goes through. */
       branches: { variant: 'main'; stages: Stage[]; sinks: SinkPlan[] }[];
-      /** Extension chain of the artifact, inside out: `.sqlite.zst.enc`. */
-      extension: string;
-      /** Template of the artifact's key below the destination's prefix; null: the default place. */
+      /** Template of the artifacts' keys below the destination's prefix; null: the default place. */
       layout: string | null;
       tags: string[];
       timezone: string;
@@ -225,14 +256,30 @@ export type Action =
     }
   | { do: 'prune'; backup: string; destination: string; policy: RetentionPolicy; timezone: string }
   | { do: 'document'; destination: string; backups: string[] }
-  | { do: 'admit'; backup: string; id: string; from: RestoreOrigin }
-  | { do: 'unpack'; backup: string; id: string; from: RestoreOrigin; decode: Stage[]; recipe: Recipe }
+  | { do: 'admit'; backup: string; id: string; from: RestoreOrigin; part?: PartId }
+  | {
+      do: 'unpack';
+      backup: string;
+      id: string;
+      from: RestoreOrigin;
+      /** Absent: the only artifact of the backup. */
+      part?: PartId;
+      decode: Stage[];
+      recipe: Recipe;
+      /** Where a server keeps what it takes, for a person. */
+      target?: string;
+      /** The recipe puts the data where older data is: what brings that back when it fails. */
+      over?: PutBack;
+    }
   | { do: 'assert'; assert: Assertion[] }
   /** Claims a path that must not exist yet; whatever comes to lie there is removed when the scope ends. */
   | { do: 'reserve'; path: string }
   /** Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. */
   | { do: 'swap'; beside: string; target: string; aside: string; companions: string[] }
   | { do: 'unswap'; target: string; aside: string; companions: string[] }
+  /** The same at a server: all of it happens or nothing. `aside` is null where nothing is moved there. */
+  | { do: 'swap' | 'unswap'; target: string; aside: string | null; commands: Command[] }
+  | ({ do: 'put-back' } & PutBack)
   | { do: 'discard'; path: string; companions: string[] }
   /** `owner`: the user id that it belongs to. */
   | { do: 'directory'; owner?: number }

@@ -3,7 +3,7 @@
  * read the environment or touch a file. Destinations have a small runtime interface.
  */
 import type { Readable } from 'node:stream';
-import type { Argument, Command, Contents, Held, PlainSize, Recipe, Requirement, Stage, StageRecord } from './graph.ts';
+import type { Argument, Assertion, Command, Contents, Held, PlainSize, Recipe, Requirement, Stage, StageRecord } from './graph.ts';
 
 /** A program found on PATH (absolute path), or null. `version` is the first line that it prints of itself. */
 export type ProgramFact = { path: string; version: string } | null;
@@ -52,12 +52,23 @@ export type Scratch = { recipe: Recipe; target: Target } | { missing: string };
 
 /** What can be done with databases by name. Names are as the plan or the server gives them: anything but NUL. */
 export type Databases<Spec> = {
+  /** Which server that is, for a person and without secrets: `db.internal:5432`. */
+  where?(spec: Spec): string;
+  /** The same source at the server of a URL without a password. Throws an Error with a sentence where that is none of its own. */
+  at?(spec: Spec, url: URL): Spec;
   /** Prints `nothing`, `empty` or `full`. */
   look(spec: Spec, name: string, facts: Facts): Command;
   /** Makes an empty one, with the owner and settings of `like` where there is such a database. */
   create(spec: Spec, name: string, like: string | null, facts: Facts): Command[];
   /** One that is already gone is fine; others' connections to it are ended. */
   drop(spec: Spec, name: string, facts: Facts): Command[];
+  /** Empties one in place: what was set and granted on it stays. Absent: it is dropped and made anew. */
+  clear?(spec: Spec, name: string, facts: Facts): Command[];
+  /** A text that lies with a database, so that one of ours is known again; `read` prints it, or nothing. */
+  mark?: {
+    write(spec: Spec, name: string, text: Argument, facts: Facts): Command[];
+    read(spec: Spec, name: string, facts: Facts): Command;
+  };
   /** Renames `target`, where it exists, to `aside`, and `beside` to `target`, at once. Absent: the server cannot. */
   swap?(spec: Spec, names: { beside: string; target: string; aside: string | null }, facts: Facts): Command[];
   /** Replaces the named parts of `target` (a table, a schema, a collection) by those of `beside`. */
@@ -86,8 +97,13 @@ export interface SourceKind<Spec = never> {
   readonly folders?: readonly string[];
   /** A question to the live source, asked once before the graph is compiled. `read` throws an Error that says what is wrong. */
   readonly survey?: { command(spec: Spec, facts: Facts): Command; read(spec: Spec, printed: string): Survey };
-  /** The artifacts of one backup, where it has several; null for one. */
+  /**
+   * The artifacts of one backup, where it has several, each name once and `globals` once at most; null for one. Throws an Error
+   * with a sentence where that cannot be known, because the source did not answer.
+   */
   parts?(spec: Spec, facts: Facts): Part<Spec>[] | null;
+  /** The spec of one artifact that a manifest names: it may have left the server since, and the server may be gone. */
+  part?(spec: Spec, which: Pick<Part<Spec>, 'name' | 'purpose'>): Spec;
   /** Extension of the plain stream with its dot: `.sqlite`, `.tar`. */
   extension(spec: Spec): string;
   requirements(spec: Spec, facts: Facts): Requirement[];
@@ -99,7 +115,7 @@ export interface SourceKind<Spec = never> {
   /** Restores into a throw-away server `here`, in a `container` (commands run inside), or at a given one; see `facts.made`. */
   scratch?(spec: Spec, where: 'here' | 'container' | { url: string }, facts: Facts): Scratch;
   /** What a restore produces: a fresh `directory`, one `file`, a `database`, or `none` (a program takes the stream). */
-  restores(spec: Spec): 'directory' | 'file' | 'database' | 'none';
+  restores(spec: Spec, options?: RestoreOptions): 'directory' | 'file' | 'database' | 'none';
   readonly databases?: Databases<Spec>;
   /** The live data's own place (a path, a database's name), the default target; null when a restore must name one. */
   home(spec: Spec): string | null;
@@ -107,6 +123,14 @@ export interface SourceKind<Spec = never> {
   relocate?(spec: Spec, path: string): Spec;
   /** Suffixes of files that belong to a restored file and must go with it: `-wal`. */
   readonly companions?: readonly string[];
+  /** Names beside the live file of what else holds its data (a log that is read instead of it): they go and come back with it. */
+  neighbours?(spec: Spec, facts: Facts): string[];
+  /** At the live source before it is stopped: nothing more is written, and the file holds all data. Only where it answers. */
+  quiet?(spec: Spec, facts: Facts): Command[];
+  /** Behind the swap at `path` of live data, while everything stands still: what the program needs beside the new file. */
+  settle?(spec: Spec, path: string, facts: Facts): Command[];
+  /** Behind the start: did the program take the new data? In the work directory of the restore; a failure rolls back. */
+  taken?(spec: Spec, path: string, facts: Facts): Assertion[];
   /** `options` are the plan's `restore: { options }`; the kind's page names those that it knows. */
   restore(spec: Spec, target: Target, facts: Facts, options?: RestoreOptions): Recipe;
   /** Names of the restore options that it knows; any other is a mistake in the plan. */

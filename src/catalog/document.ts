@@ -17,10 +17,10 @@ export class Damaged extends RunnerError {
 
 /** In this order members are written, at every depth; unknown ones follow by name. `mac` is last: see authenticity.ts. */
 const order = (
-  'format id plan name digest type backup purpose variant run created started time host source argv tools runner moment ' +
-  'from to tiers tags required plainSize seconds warnings artifacts key attempt size sha256 manifestKey stages extension ' +
-  'parameters keys sequence previous recovery finding result manifest destination message until details deleted ' +
-  'artifactKeys reasons layout plan-id bootId pid pidStart acquired beat released alg kdf salt iterations value'
+  'format id plan name digest type backup purpose variant run created started time host source argv version facts tools ' +
+  'runner moment from to tiers tags required plainSize seconds warnings artifacts key attempt size sha256 manifestKey ' +
+  'stages extension parameters keys sequence previous recovery set members finding result manifest destination message ' +
+  'until details deleted artifactKeys reasons layout plan-id bootId pid pidStart acquired beat released alg kdf salt iterations value'
 ).split(' ');
 const ranks = new Map(order.map((name, index) => [name, index]));
 

@@ -27,8 +27,12 @@ export type Finding =
   | 'rekey';
 export type FindingResult = 'pass' | 'fail' | 'set';
 
+/** `name` and what follows `stages` stand only where a backup has several artifacts; the manifest's own say it of a single one. */
 export type Artifact = {
-  purpose: 'data';
+  /** Of the part (a database) as its server says it; absent: the backup is this one artifact. */
+  name?: string;
+  /** `globals`: what belongs to a server and to none of its databases. */
+  purpose: 'data' | 'globals';
   variant: 'main';
   /** Key below the destination's prefix. */
   key: string;
@@ -37,6 +41,12 @@ export type Artifact = {
   /** Hex, of the stored (sealed) bytes. */
   sha256: string;
   stages: (StageRecord & { argv: string[]; seconds: number })[];
+  /** Argument vector of what gave it. */
+  argv?: string[];
+  plainSize?: number | null;
+  recovery?: string[];
+  /** What the source said of itself when it was read: a position in its log. */
+  facts?: Record<string, string>;
 };
 
 /** The commit record of one backup: byte-identical at all destinations. Times are RFC 3339 UTC, sizes bytes. */
@@ -49,7 +59,8 @@ export type Manifest = {
   run: string;
   created: string;
   host: string;
-  source: { type: string; name: string | null; argv: string[] };
+  /** `argv` is empty where the artifacts have their own. `version` is the server's; `facts` are what it said when it was read. */
+  source: { type: string; name: string | null; argv: string[]; version?: string; facts?: Record<string, string> };
   tools: Record<string, string>;
   runner: string;
   /** The time of the data: nothing in it is older than `from` was or newer than `to`. */
@@ -59,6 +70,7 @@ export type Manifest = {
   tags: string[];
   /** Levels whose pass makes it good. */
   required: Level[];
+  /** All artifacts together; null: not known of every one. */
   plainSize: number | null;
   /** Seconds of the capture. */
   seconds: number;
@@ -67,7 +79,13 @@ export type Manifest = {
   keys: { type: string; id: string; recipients?: string[] }[];
   sequence: number;
   previous: { id: string; sha256: string } | null;
+  /** Empty where the artifacts have their own. */
   recovery: string[];
+  /**
+   * The consistency group that was backed up at one moment: `id` is the run's, `members` are the names of its backups. Their ids end
+   * in the same stamp and nonce, so that names alone tell a set.
+   */
+  set?: { name: string; id: string; members: string[] };
   mac?: { alg: 'hmac-sha256'; kdf: 'pbkdf2-sha256'; salt: string; iterations: number; value: string };
 };
 

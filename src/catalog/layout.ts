@@ -8,6 +8,8 @@ const fields = ['tier', 'yyyy', 'mm', 'dd', 'backup', 'timestamp', 'id', 'ext'];
 export type ArtifactPlace = {
   plan: string;
   id: string;
+  /** What tells one of several artifacts from the others, with its first dot (`partSuffix`); absent: there is one. */
+  part?: string;
   /** Extension chain, inside out, with its first dot: `.sqlite.zst.enc`. */
   extension: string;
   /** The highest tier claimed at the commit; null: `recent`. */
@@ -31,10 +33,13 @@ export function layoutProblem(layout: string): string | null {
   return keyProblem(bare);
 }
 
-/** The artifact's key: beside its manifest when `layout` is null or empty. Throws RunnerError for a layout that is wrong. */
+/**
+ * The artifact's key: beside its manifest when `layout` is null or empty. A part stands in front of the extension, or at the end of
+ * a layout that leaves the extension out. Throws RunnerError for a layout that is wrong.
+ */
 export function artifactKey(layout: string | null, place: ArtifactPlace): string {
   if (!layout) {
-    const key = `${directoryOf(place.plan, place.id)}/${place.id}${place.extension}`;
+    const key = `${directoryOf(place.plan, place.id)}/${place.id}${place.part ?? ''}${place.extension}`;
     // `.manifest.json` as an extension would let data pass for a commit record.
     if (parseKey(place.plan, key).kind === 'artifact') return key;
     throw new RunnerError(`The extension ${place.extension} is taken by the catalogue's own files: choose another.`);
@@ -52,10 +57,11 @@ export function artifactKey(layout: string | null, place: ArtifactPlace): string
     backup: identity.backup,
     timestamp: identity.stamp,
     id: place.id,
-    ext: place.extension,
+    ext: (place.part ?? '') + place.extension,
   };
   // The extension brings its own dot, so `{id}.{ext}` and `{id}{ext}` mean the same.
-  const key = layout.replace('.{ext}', '{ext}').replace(/\{([^{}]*)\}/g, (_, field: string) => values[field]!);
+  const filled = layout.replace('.{ext}', '{ext}').replace(/\{([^{}]*)\}/g, (_, field: string) => values[field]!);
+  const key = layout.includes('{ext}') ? filled : filled + (place.part ?? '');
   const wrong = keyProblem(key) ?? claimProblem(place.plan, place.id, key);
   if (wrong) throw new RunnerError(`The layout "${layout}" gives "${key}", which cannot be used: ${wrong}.`);
   return key;

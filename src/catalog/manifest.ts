@@ -115,7 +115,20 @@ export function sha256Of(bytes: Uint8Array): string {
 }
 
 const stage = members({ type: text, extension: text, parameters: record, argv: list(text), seconds: amount });
-const artifact = members({ purpose: text, variant: text, key: text, size: count, sha256: hex, stages: list(stage) });
+const told = optional(record);
+const artifact = members({
+  name: optional(text),
+  purpose: matching(/^(data|globals)$/, '"data" or "globals"'),
+  variant: text,
+  key: text,
+  size: count,
+  sha256: hex,
+  stages: list(stage),
+  argv: optional(list(text)),
+  plainSize: optional(nullable(count)),
+  recovery: optional(list(text)),
+  facts: told,
+});
 const levels = list(matching(/^(checksum|content|restore)$/, 'a level of verification'));
 const mac = members({
   alg: matching(/^hmac-sha256$/, 'hmac-sha256'),
@@ -132,7 +145,7 @@ const manifestShape = members({
   run: text,
   created: time,
   host: text,
-  source: members({ type: text, name: nullable(text), argv: list(text) }),
+  source: members({ type: text, name: nullable(text), argv: list(text), version: optional(text), facts: told }),
   tools: record,
   runner: text,
   moment: members({ from: time, to: time }),
@@ -147,5 +160,6 @@ const manifestShape = members({
   sequence: count,
   previous: nullable(members({ id: text, sha256: hex })),
   recovery: list(text),
+  set: optional(members({ name: text, id: text, members: list(text) })),
   mac: optional(mac),
 });

@@ -1,33 +1,33 @@
-import type { Action, Requirement, Scope, Task } from '../graph.ts';
+import type { Action, Argument, CapturePart, Command, Requirement, Scope, Task } from '../graph.ts';
 import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
-import { prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
+import { type Chain, prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
 import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
 import type { RunFacts } from './facts.ts';
+import { type PlannedPart, partsProblem, plannedParts } from './parts.ts';
+import { snapshotsOf } from './snapshot.ts';
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;
 
-/** The one task that reads the source and feeds every destination. */
+/** The one task that reads the source, part by part, and feeds every destination. */
 export function compileCapture(
   plan: ResolvedPlan,
   backup: ResolvedBackup,
   facts: RunFacts,
   purpose: 'backup' | 'safety' = 'backup',
-): { action: CaptureAction; requirements: Requirement[] } {
+): { action: CaptureAction; snapshots: Scope[]; requirements: Requirement[] } {
   const kind = findSource(backup.source.type);
-  const captured = kind.capture(backup.source.spec, facts);
+  const { parts, problem } = plannedParts(backup.source, facts);
+  const snapshots = purpose === 'backup' ? snapshotsOf(backup, parts, facts) : [];
   const chain = sealingChain(backup, facts, facts.inspections);
-  const lower = (command: (typeof captured.prepare)[number]) => prioritized(command, backup.priority);
   const mac = plan.signing ? undefined : macOf(backup);
+  const group = purpose === 'backup' ? plan.groups.find(({ members }) => members.includes(backup.name)) : undefined;
+  const version = facts.survey?.version;
   const action: CaptureAction = {
     do: 'capture',
     backup: backup.name,
-    prepare: captured.prepare.map(lower),
-    produce: lower(captured.produce),
-    ...(captured.counter ? { counter: lower(captured.counter) } : {}),
-    cleanup: captured.cleanup,
-    plain: captured.plain,
+    parts: parts.map((part, index) => compilePart(backup, part, chain, facts, snapshots[index]?.moment)),
     branches: [
       {
         variant: 'main',
@@ -39,7 +39,6 @@ export function compileCapture(
         })),
       },
     ],
-    extension: chain.extension,
     layout: backup.layout ?? null,
     tags: backup.tags,
     timezone: plan.timezone,
@@ -47,46 +46,96 @@ export function compileCapture(
     expect: purpose === 'safety' ? {} : backup.expect,
     manifest: {
       plan: { name: plan.name, digest: plan.digest },
-      source: { type: backup.source.type, name: backup.source.name },
+      source: { type: backup.source.type, name: backup.source.name, ...(version === undefined ? {} : { version }) },
+      ...(group ? { set: { name: group.name, members: group.members } } : {}),
       stages: chain.records,
       keys: chain.keys,
       required: requiredLevels(backup),
-      recovery: [recoveryLine(backup)],
       purpose,
       ...(mac ? { mac } : {}),
     },
   };
   return {
     action,
-    requirements: [...kind.requirements(backup.source.spec, facts), ...chain.requirements, ...priorityPrograms(backup)],
+    snapshots: snapshots.flatMap((snapshot) => (snapshot ? [snapshot.scope] : [])),
+    requirements: [
+      ...partsProblem(backup.name, problem),
+      ...kind.requirements(backup.source.spec, facts),
+      ...chain.requirements,
+      ...priorityPrograms(backup),
+    ],
   };
 }
 
-/** The task around it, with its private directory. */
+/** One artifact of the backup: what gives it, and how it is opened by hand. */
+function compilePart(
+  backup: ResolvedBackup,
+  { name, purpose, source }: PlannedPart,
+  chain: Chain,
+  facts: RunFacts,
+  moment: Argument | undefined,
+): CapturePart {
+  const kind = findSource(source.type);
+  const captured = kind.capture(source.spec, facts, moment);
+  const lower = (command: Command) => prioritized(command, backup.priority);
+  return {
+    name,
+    purpose,
+    prepare: captured.prepare.map(lower),
+    ...(captured.learn ? { learn: captured.learn } : {}),
+    produce: lower(captured.produce),
+    ...(captured.counter ? { counter: lower(captured.counter) } : {}),
+    cleanup: captured.cleanup,
+    plain: captured.plain,
+    extension: kind.extension(source.spec) + chain.extension,
+    recovery: [recoveryLine(backup, source)],
+  };
+}
+
+/** The task around it, with its private directory and the moments that are held open for it. */
 export function captureTask(
   plan: ResolvedPlan,
   backup: ResolvedBackup,
   wanted: { id: string; title: string; needs: Task['needs']; purpose: 'backup' | 'safety'; pinFor?: number },
   facts: RunFacts,
-): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
+): { task: Task; scopes: Scope[]; snapshots: Scope[]; requirements: Requirement[] } {
   const { id, title, needs, purpose, pinFor } = wanted;
-  const { action, requirements } = compileCapture(plan, backup, facts, purpose);
+  const { action, snapshots, requirements } = compileCapture(plan, backup, facts, purpose);
   const scope = directoryScope(`work:${id}`);
-  const stages = action.branches.flatMap((branch) => stageCommands(branch.stages));
-  const commands = [...action.prepare, action.produce, ...action.cleanup, ...stages];
   const task: Task = {
     id,
     title,
     host: 'local',
-    within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id],
+    within: [...backup.destinations.map(({ name }) => leaseScope(name)), scope.id, ...snapshots.map((one) => one.id)],
     needs,
     action: pinFor === undefined ? action : { ...action, pinFor },
     outputs: ['id', 'key', 'size', 'sha256', 'tier'],
     ...(backup.timeout === undefined ? {} : { timeout: backup.timeout }),
     backup: backup.name,
   };
-  const secrets = secretsOf(commands, `backup "${backup.name}" uses it`);
-  return { task, scopes: [scope], requirements: [...requirements, ...secrets] };
+  const secrets = secretsOf(
+    [...captureCommands(action), ...heldCommands(snapshots)],
+    `backup "${backup.name}" uses it`,
+  );
+  return { task, scopes: [scope, ...snapshots], snapshots, requirements: [...requirements, ...secrets] };
+}
+
+/** Every command of a capture. */
+export function captureCommands({ parts, branches }: CaptureAction): Command[] {
+  return [
+    ...parts.flatMap(({ prepare, learn, produce, counter, cleanup }) => [
+      ...prepare,
+      ...Object.values(learn ?? {}),
+      produce,
+      ...(counter ? [counter] : []),
+      ...cleanup,
+    ]),
+    ...branches.flatMap(({ stages }) => stageCommands(stages)),
+  ];
+}
+
+function heldCommands(scopes: Scope[]): Command[] {
+  return scopes.flatMap(({ acquire }) => (acquire.do === 'hold' ? [acquire.held.command] : []));
 }
 
 function macOf(backup: ResolvedBackup): { secret: string; iterations: number } | undefined {

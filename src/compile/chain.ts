@@ -11,6 +11,7 @@ export type Chain = {
   stages: Stage[];
   records: StageRecord[];
   keys: KeyReference[];
+  /** What the transforms append to the extension of the plain stream. */
   extension: string;
   requirements: Requirement[];
 };
@@ -30,8 +31,7 @@ export function sealingChain(
     stages: links.map(({ kind, spec, inspection }) => kind.forward(spec, facts, inspection)),
     records: links.map(({ kind, spec }) => kind.record(spec)),
     keys: links.flatMap(({ kind, spec, inspection }) => kind.keys(spec, inspection)),
-    extension:
-      findSource(backup.source.type).extension(backup.source.spec) + links.map(({ kind }) => kind.extension).join(''),
+    extension: links.map(({ kind }) => kind.extension).join(''),
     requirements: links.flatMap(({ kind, spec }) => kind.requirements(spec, 'forward', facts)),
   };
 }
@@ -63,17 +63,17 @@ function specFor(plan: ResolvedPlan, backup: ResolvedBackup | null, record: Stag
 }
 
 /**
- * The shell pipeline of stock programs that recovers the data from ARTIFACT. A passphrase stands there as the file of its
- * secret's name, since two links may have two.
+ * The shell pipeline of stock programs that recovers the data of a source (or of one part of it) from ARTIFACT. A passphrase
+ * stands there as the file of its secret's name, since two links may have two.
  */
-export function recoveryLine(backup: ResolvedBackup): string {
+export function recoveryLine(backup: ResolvedBackup, source: Configured): string {
   const links = backup.transforms.toReversed().map(({ type, spec }) => {
     const kind = findTransform(type);
     const line = kind.manual(kind.record(spec));
     const [key] = kind.keys(spec, null);
     return key ? line.replaceAll('PASSPHRASE_FILE', keyFile(key.id)) : line;
   });
-  return ['cat ARTIFACT', ...links, findSource(backup.source.type).manual(backup.source.spec)].join(' | ');
+  return ['cat ARTIFACT', ...links, findSource(source.type).manual(source.spec)].join(' | ');
 }
 
 /** Prefixes that lower the priority of every program of a capture. */

@@ -113,9 +113,11 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     leases: new Map(),
     anomalies: new Map(),
     unfit: new Map(),
+    sets: new Map(),
     admitted: new Map(),
     swapped: new Map(),
     commands: [],
+    held: new Map(),
   };
 }
 

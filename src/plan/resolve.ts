@@ -39,6 +39,7 @@ function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
     destinations: mapValues(destinations, settleDestination),
     hooks: settle.settleHooks(hooks),
     backups: Object.entries(backups).map(([backup, value]) => settleBackup(backup, value, effective)),
+    groups: [],
     effective,
   };
 }

@@ -113,6 +113,17 @@ export type ResolvedBackup = {
   timeout?: number;
 };
 
+/**
+ * Backups that are made at one moment, restored and pruned together. `before` holds the application still, `after` lets it go on,
+ * `maxHold` seconds later at the latest.
+ */
+export type ResolvedGroup = {
+  name: string;
+  /** Names of backups, in the order of the plan. */
+  members: string[];
+  quiesce: { before: PlannedStep[]; after: PlannedStep[]; maxHold: number } | null;
+};
+
 export type ResolvedDestination = Configured & { name: string; offSite: boolean; minFree?: number };
 
 export type ResolvedPlan = {
@@ -129,6 +140,7 @@ export type ResolvedPlan = {
   destinations: Record<string, ResolvedDestination>;
   hooks: Hooks;
   backups: ResolvedBackup[];
+  groups: ResolvedGroup[];
   /** The same in the plan's own language, as `runner config` prints it. */
   effective?: EffectivePlan;
 };

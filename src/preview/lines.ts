@@ -1,6 +1,8 @@
 /** What one action does, as lines for a person. */
 import { type Lookup, render } from '../bind.ts';
-import type { Action, Assertion, Requirement, RestoreOrigin, Step } from '../graph.ts';
+import { partLabel } from '../catalog/artifacts.ts';
+import { partSuffix } from '../catalog/part-name.ts';
+import type { Action, Assertion, CapturePart, Requirement, RestoreOrigin, Step } from '../graph.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import { quote, recipeLines, shellLine, shellPipeline } from './shell.ts';
 
@@ -42,29 +44,28 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
 const dollar = (line: string): string => `$ ${line}`;
 
 function captureLines(action: Capture, lookup: Lookup): string[] {
-  const lines = action.branches.flatMap(({ stages }) =>
-    shellPipeline(
-      {
-        before: action.prepare,
-        links: [action.produce, ...(action.counter ? [action.counter] : [])].map((command) =>
-          shellLine(command, lookup),
-        ),
-        stages,
-        after: action.cleanup,
-        end: '',
-      },
-      lookup,
-    ).map(dollar),
-  );
+  const [only] = action.parts;
+  const lines = action.parts.flatMap((part) => partLines(part, action, lookup));
   const sinks = action.branches.flatMap(({ sinks }) => sinks);
   const places = sinks.map(({ destination, tiers }) => `${destination}${tiers ? ` (only ${tiers.join(', ')})` : ''}`);
   const key = action.layout ?? `${action.manifest.plan.name}/${action.backup}/{yyyy}/{mm}/{id}{ext}`;
-  const name = key.replace('{ext}', action.extension);
+  const name = action.parts.length === 1 && only!.name === null ? key.replace('{ext}', only!.extension) : key;
   return [
     ...lines,
-    `to ${places.join(', ')}: ${name}; all of ${action.require} of ${sinks.length} must hold it`.replace('all of ', ''),
+    `to ${places.join(', ')}: ${name}; ${action.require} of ${sinks.length} must hold it`,
     ...expectLines(action.expect),
   ];
+}
+
+/** The programs of one part; which of several it is stands before them, with the end of its key. */
+function partLines(part: CapturePart, { branches }: Capture, lookup: Lookup): string[] {
+  const links = [part.produce, ...(part.counter ? [part.counter] : [])].map((command) => shellLine(command, lookup));
+  const before = [...Object.values(part.learn ?? {}), ...part.prepare];
+  const lines = branches.flatMap(({ stages }) =>
+    shellPipeline({ before, links, stages, after: part.cleanup, end: '' }, lookup).map(dollar),
+  );
+  const title = part.name === null ? [] : [`${partLabel(part)} ({ext} is ${partSuffix(part)}${part.extension}):`];
+  return [...title, ...lines];
 }
 
 function expectLines(expect: Capture['expect']): string[] {

@@ -67,9 +67,9 @@ describe('a capture that succeeds', () => {
 
   it('records every argument vector as the graph renders it', async () => {
     const action = through(captureAction(world, 'cat "$0"'), [gzip]);
-    action.prepare = [{ argv: ['sh', '-c', 'seq 1 100 > "$1"', 'sh', { work: 'copy' }] }];
-    action.produce = { argv: ['cat', { work: 'copy' }] };
-    action.plain = { file: { work: 'copy' } };
+    action.parts[0]!.prepare = [{ argv: ['sh', '-c', 'seq 1 100 > "$1"', 'sh', { work: 'copy' }] }];
+    action.parts[0]!.produce = { argv: ['cat', { work: 'copy' }] };
+    action.parts[0]!.plain = { file: { work: 'copy' } };
     const outcome = await world.run(applyGraph(world, action));
     const work = outcome.bindings['work.path'];
     expect(outcome.record.commands.map(({ argv }) => argv)).toEqual([
@@ -106,7 +106,7 @@ describe('a capture that succeeds', () => {
 
   it('keeps a file that shrank as an anomaly: committed, marked before it could count as good', async () => {
     const action = captureAction(world, 'echo data; echo "tar: x: File shrank by 10 bytes" >&2; exit 1');
-    action.produce.exits = [{ code: 1, lines: [{ pattern: 'File shrank', means: 'partial' }] }];
+    action.parts[0]!.produce.exits = [{ code: 1, lines: [{ pattern: 'File shrank', means: 'partial' }] }];
     const outcome = await world.run(applyGraph(world, action));
     expect([outcome.exitCode, outcome.backups[0]?.outcome]).toEqual([1, 'partial']);
     expect((await world.files('main')).some((file) => file.includes('.anomaly-set-'))).toBe(true);
@@ -114,7 +114,7 @@ describe('a capture that succeeds', () => {
 
   it('hands warnings on', async () => {
     const action = captureAction(world, 'echo data; echo "file changed as we read it" >&2; exit 1');
-    action.produce.exits = [{ code: 1, lines: [{ pattern: 'changed as we read', means: 'warning' }] }];
+    action.parts[0]!.produce.exits = [{ code: 1, lines: [{ pattern: 'changed as we read', means: 'warning' }] }];
     const outcome = await world.run(applyGraph(world, action));
     expect(outcome.exitCode).toBe(0);
     expect(outcome.results.get('capture')?.outcome).toBe('warned');
@@ -149,8 +149,8 @@ describe('a capture that fails leaves nothing and spoils nothing', () => {
 
   it('a compressed nothing is refused by the plain size', async () => {
     const action = through(captureAction(world, 'true'), [gzip]);
-    action.counter = shell('tee /dev/null | { n=$(wc -c); echo "count: $n bytes" >&2; }');
-    action.plain = { stderr: String.raw`^count: (\d+) bytes$` };
+    action.parts[0]!.counter = shell('tee /dev/null | { n=$(wc -c); echo "count: $n bytes" >&2; }');
+    action.parts[0]!.plain = { stderr: String.raw`^count: (\d+) bytes$` };
     const outcome = await world.run(applyGraph(world, action));
     expect(outcome.exitCode).toBe(2);
     expect(outcome.backups[0]?.message).toMatch(/gave no data at all/);
@@ -159,8 +159,8 @@ describe('a capture that fails leaves nothing and spoils nothing', () => {
 
   it('cleans up whatever happened', async () => {
     const action = captureAction(world, 'exit 3');
-    action.prepare = [{ argv: ['touch', join(world.root, 'frozen')] }];
-    action.cleanup = [{ argv: ['rm', join(world.root, 'frozen')] }];
+    action.parts[0]!.prepare = [{ argv: ['touch', join(world.root, 'frozen')] }];
+    action.parts[0]!.cleanup = [{ argv: ['rm', join(world.root, 'frozen')] }];
     const outcome = await world.run(applyGraph(world, action));
     expect(outcome.exitCode).toBe(2);
     expect(await readdir(world.root)).not.toContain('frozen');

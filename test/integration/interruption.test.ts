@@ -86,8 +86,8 @@ describe('told to end', () => {
   it('ends programs that run, releases what is held, and cleans up', async () => {
     const controller = new AbortController();
     const action = captureAction(world, 'sleep 600');
-    action.prepare = [shell(`touch ${world.root}/frozen`)];
-    action.cleanup = [shell(`rm ${world.root}/frozen`)];
+    action.parts[0]!.prepare = [shell(`touch ${world.root}/frozen`)];
+    action.parts[0]!.cleanup = [shell(`rm ${world.root}/frozen`)];
     const emit = (event: { event: string }) => {
       if (event.event === 'command') setTimeout(() => controller.abort(terminated), 200);
     };

@@ -52,8 +52,8 @@ describe.skipIf(!canMount())('a full file system', () => {
   it('for temporary files: the backup fails, and nothing of it is seen', async () => {
     mount(join(world.root, 'tmp'), '64k');
     const action = captureAction(world, 'true');
-    action.prepare = [{ argv: ['sh', '-c', 'head -c 1000000 /dev/zero > "$1"', 'sh', { work: 'copy' }] }];
-    action.produce = { argv: ['cat', { work: 'copy' }] };
+    action.parts[0]!.prepare = [{ argv: ['sh', '-c', 'head -c 1000000 /dev/zero > "$1"', 'sh', { work: 'copy' }] }];
+    action.parts[0]!.produce = { argv: ['cat', { work: 'copy' }] };
     const outcome = await world.run(applyGraph(world, action));
     expect(outcome.exitCode).toBe(2);
     expect(outcome.backups[0]?.message).toMatch(/no space left/i);
@@ -135,9 +135,9 @@ it('secrets are in no event, no record and no file', async () => {
   const secret = 's3ntinel-value-of-a-secret';
   world.plan.secrets.key = { env: 'SENTINEL', optional: false };
   const action = captureAction(world, 'echo "$KEY" >&2; echo data');
-  action.produce.env = { KEY: { secret: 'key' } };
+  action.parts[0]!.produce.env = { KEY: { secret: 'key' } };
   const failing = captureAction(world, 'echo "refused: $KEY" >&2; exit 3');
-  failing.produce.env = { KEY: { secret: 'key' } };
+  failing.parts[0]!.produce.env = { KEY: { secret: 'key' } };
   const environment = { PATH: process.env.PATH, TMPDIR: join(world.root, 'tmp'), SENTINEL: secret };
   for (const one of [action, failing]) {
     const outcome = await world.run(applyGraph(world, one), { environment });
@@ -153,8 +153,8 @@ it('secrets are in no event, no record and no file', async () => {
 });
 
 describe('RECOVERY.md', () => {
-  const documented = (action = captureAction(world, 'seq 1 1000 | gzip', { extension: '.txt.gz' })) => {
-    action.manifest.recovery = ['cat ARTIFACT | gzip -dc > data.txt'];
+  const documented = (action = captureAction(world, 'seq 1 1000 | gzip', {}, { extension: '.txt.gz' })) => {
+    action.parts[0]!.recovery = ['cat ARTIFACT | gzip -dc > data.txt'];
     const write = task('document', { do: 'document', destination: 'main', backups: ['orders'] }, ok('capture'), {
       within: ['lease:main'],
     });

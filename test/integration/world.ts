@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { executeGraph, type RunOptions, type RunOutcome } from '../../src/execute/run.ts';
-import type { Action, Command, Graph, Recipe, Scope, Stage, Task } from '../../src/graph.ts';
+import type { Action, CapturePart, Command, Graph, Recipe, Scope, Stage, Task } from '../../src/graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../../src/plan/resolved.ts';
 import type { Event } from '../../src/report/events.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';
@@ -46,6 +46,7 @@ export async function makeWorld(names: string[] = ['main', 'nas'], change: Parti
     destinations,
     hooks: { before: [], after: [], onFailure: [], finally: [] },
     backups: [plannedBackup('orders', names)],
+    groups: [],
     ...change,
   };
   const world: World = {
@@ -108,14 +109,16 @@ function plannedBackup(name: string, destinations: string[]): ResolvedBackup {
 }
 
 /** A capture of what `script` prints, through `stages`, to every destination of the world. */
-export function captureAction(world: World, script: string, change: Partial<CaptureAction> = {}): CaptureAction {
+export function captureAction(
+  world: World,
+  script: string,
+  change: Partial<CaptureAction> = {},
+  part: Partial<CapturePart> = {},
+): CaptureAction {
   return {
     do: 'capture',
     backup: 'orders',
-    prepare: [],
-    produce: shell(script),
-    cleanup: [],
-    plain: { unknown: true },
+    parts: [{ ...capturePart(null, script), ...part }],
     branches: [
       {
         variant: 'main',
@@ -123,7 +126,6 @@ export function captureAction(world: World, script: string, change: Partial<Capt
         sinks: world.names.map((destination) => ({ destination, retention: keepEverything })),
       },
     ],
-    extension: '.bin',
     layout: null,
     tags: [],
     timezone: 'UTC',
@@ -135,10 +137,27 @@ export function captureAction(world: World, script: string, change: Partial<Capt
       stages: [],
       keys: [],
       required: ['checksum'],
-      recovery: ['cat ARTIFACT > data.bin'],
       purpose: 'backup',
     },
     ...change,
+  };
+}
+
+/** One part of a capture: what `script` prints. */
+export function capturePart(
+  name: string | null,
+  script: string,
+  purpose: CapturePart['purpose'] = 'data',
+): CapturePart {
+  return {
+    name,
+    purpose,
+    prepare: [],
+    produce: shell(script),
+    cleanup: [],
+    plain: { unknown: true },
+    extension: '.bin',
+    recovery: ['cat ARTIFACT > data.bin'],
   };
 }
 
@@ -146,7 +165,7 @@ export function captureAction(world: World, script: string, change: Partial<Capt
 export function through(action: CaptureAction, stages: Stage[], extension = '.bin.gz'): CaptureAction {
   return {
     ...action,
-    extension,
+    parts: action.parts.map((part) => ({ ...part, extension })),
     branches: action.branches.map((branch) => ({ ...branch, stages })),
     manifest: {
       ...action.manifest,

@@ -1,4 +1,5 @@
-import { Format, type Journal, type Manifest } from '../../catalog/format.ts';
+import { sizeOf } from '../../catalog/artifacts.ts';
+import { type Artifact, Format, type Journal, type Manifest } from '../../catalog/format.ts';
 import { newNonce } from '../../catalog/identity.ts';
 import { closeJournal, sealJournal, writeJournal } from '../../catalog/journal.ts';
 import { planKeys, signatureKey } from '../../catalog/keys.ts';
@@ -17,22 +18,26 @@ import { stillOurs } from './lease.ts';
 export type Copy = {
   name: string;
   destination: Destination;
-  sink: Sink | null;
+  /** One for each part, in their order; null until its turn has come. */
+  sinks: (Sink | null)[];
   journal: Journal;
   journalKey: string;
   /** Whether the journal may be there. */
   isJournalled: boolean;
-  state: 'open' | 'prepared' | 'published' | 'committed';
+  /** Parts that are durable and of which the store counts as many bytes as were sent. */
+  prepared: number;
+  /** Keys that this run has claimed. */
+  published: string[];
+  isCommitted: boolean;
   error: Error | null;
 };
 
-/** Names in a journal at each destination what may come to lie there, and only then opens a sink. */
+/** Names in a journal at each destination all that may come to lie there. */
 export async function openCopies(place: Place, run: RunContext): Promise<Copy[]> {
   return await Promise.all(place.wanted.map((one) => openCopy(one, place, run)));
 }
 
 async function openCopy({ name, destination }: Place['wanted'][number], place: Place, run: RunContext): Promise<Copy> {
-  const attempt = newNonce();
   const { id } = place;
   const journal: Journal = {
     format: Format.journal,
@@ -40,40 +45,61 @@ async function openCopy({ name, destination }: Place['wanted'][number], place: P
     backup: place.backup,
     id,
     started: new Date().toISOString(),
-    artifacts: [{ key: place.artifactKey, attempt }],
+    artifacts: place.artifactKeys.map((key) => ({ key, attempt: newNonce() })),
     manifestKey: place.manifestKey,
   };
   const journalKey = planKeys.journal(run.plan.name, run.run, id);
   const copy: Copy = {
     name,
     destination,
-    sink: null,
+    sinks: journal.artifacts.map(() => null),
     journal,
     journalKey,
     isJournalled: false,
-    state: 'open',
+    prepared: 0,
+    published: [],
+    isCommitted: false,
     error: null,
   };
   try {
     await stillOurs(run, name);
     copy.isJournalled = true;
     await writeJournal(destination, run.plan.name, journal);
-    copy.sink = await destination.put(place.artifactKey, attempt);
   } catch (error) {
     copy.error = asError(error);
   }
   return copy;
 }
 
-/** All bytes durable at every destination that is still in, and the store counts as many as were sent. */
-export async function prepareCopies(copies: Copy[], size: number): Promise<void> {
+/** Opens the sinks of one part at every destination that is still in. */
+export async function openSinks(copies: Copy[], part: number): Promise<{ name: string; sink: Sink }[]> {
+  const opened = await Promise.all(
+    copies.map(async (copy) => {
+      if (copy.error) return [];
+      try {
+        const { key, attempt } = copy.journal.artifacts[part]!;
+        const sink = await copy.destination.put(key, attempt);
+        copy.sinks[part] = sink;
+        return [{ name: copy.name, sink }];
+      } catch (error) {
+        copy.error = asError(error);
+        return [];
+      }
+    }),
+  );
+  return opened.flat();
+}
+
+/** All bytes of one part durable at every destination that is still in, and the store counts as many as were sent. */
+export async function prepareCopies(copies: Copy[], part: number, size: number): Promise<void> {
   await Promise.all(
     copies.map(async (copy) => {
-      if (copy.error || !copy.sink) return;
+      const sink = copy.sinks[part];
+      if (copy.error || !sink) return;
       try {
-        const stored = await copy.sink.prepare();
+        const stored = await sink.prepare();
         if (stored.size !== size) throw new RunnerError(`it stored ${stored.size} bytes of the ${size} that were sent`);
-        copy.state = 'prepared';
+        copy.prepared += 1;
       } catch (error) {
         copy.error = asError(error);
       }
@@ -83,31 +109,38 @@ export async function prepareCopies(copies: Copy[], size: number): Promise<void>
 
 export type Commit = { place: Place; manifest: Manifest; ready: Sealed; marks: Found[] };
 
-/** Claims the artifact's key, then writes the signature and, last, the manifest, and reads it back. */
+/** Claims the keys of all artifacts, then writes the signature and, last, the manifest, and reads it back. */
 export async function commitCopy(copy: Copy, commit: Commit, run: RunContext, context: PerformContext): Promise<void> {
   const { destination, name } = copy;
   const { place, manifest, ready, marks } = commit;
-  if (copy.state !== 'prepared' || copy.error) return;
+  if (copy.error || copy.prepared < copy.sinks.length) return;
   try {
     context.signal.throwIfAborted();
     await stillOurs(run, name);
     await sealJournal(destination, copy.journalKey, ready.bytes, ready.signature);
-    await copy.sink!.publish();
-    copy.state = 'published';
+    for (const [part, sink] of copy.sinks.entries()) {
+      await sink!.publish();
+      copy.published.push(copy.journal.artifacts[part]!.key);
+    }
     for (const mark of marks) await record(mark, destination, run);
     if (ready.signature) await destination.write(signatureKey(run.plan.name, manifest.id), ready.signature);
     // Its holder may have been suspended since: a run that took over must not find our manifest appear.
     await stillOurs(run, name);
     await writeManifest(destination, place.manifestKey, ready.bytes);
-    copy.state = 'committed';
+    copy.isCommitted = true;
   } catch (error) {
     copy.error = asError(error);
     return;
   }
   await markCommitted(copy, commit, run, context);
-  const { key, size, sha256 } = manifest.artifacts[0]!;
   const { backup, id } = manifest;
-  context.emit({ event: 'committed', task: context.id, backup, id, destination: name, key, size, sha256 });
+  context.emit({ event: 'committed', task: context.id, backup, id, destination: name, ...summary(manifest) });
+}
+
+/** What a backup is, for an event or a hook: keys and hashes of several artifacts stand one a line, the size is of all. */
+export function summary(manifest: Manifest): { key: string; size: number; sha256: string } {
+  const lines = (of: (artifact: Artifact) => string) => manifest.artifacts.map(of).join('\n');
+  return { key: lines(({ key }) => key), size: sizeOf(manifest), sha256: lines(({ sha256 }) => sha256) };
 }
 
 /** Whatever the store answered, what can be read back is what counts. */
@@ -154,10 +187,10 @@ async function markCommitted(
 export async function undoCopies(copies: Copy[], run: RunContext, context: PerformContext): Promise<void> {
   await Promise.all(
     copies.map(async (copy) => {
-      if (copy.state === 'committed') return;
+      if (copy.isCommitted) return;
       try {
-        await copy.sink?.abort();
-        if (copy.state === 'published') await removePublished(copy, run);
+        for (const sink of copy.sinks) await sink?.abort();
+        if (copy.published.length > 0) await removePublished(copy, run);
         if (copy.isJournalled) await closeJournal(copy.destination, copy.journalKey);
       } catch (error) {
         tell(copy, `what was begun there is removed by the next run: ${textOf(error)}`, context);
@@ -167,9 +200,8 @@ export async function undoCopies(copies: Copy[], run: RunContext, context: Perfo
 }
 
 /** The manifest first: without it nothing that is left can be taken for a backup. */
-async function removePublished({ destination, journal }: Copy, run: RunContext): Promise<void> {
-  const artifacts = journal.artifacts.map(({ key }) => key);
-  const keys = await removalKeys(destination, run.plan.name, journal.id, artifacts);
+async function removePublished({ destination, journal, published }: Copy, run: RunContext): Promise<void> {
+  const keys = await removalKeys(destination, run.plan.name, journal.id, published);
   for (const key of keys) await destination.remove(key);
 }
 

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { render } from '../../bind.ts';
-import { Format, type Manifest } from '../../catalog/format.ts';
+import { type Artifact, Format, type Manifest } from '../../catalog/format.ts';
 import { sealManifest } from '../../catalog/manifest.ts';
 import type { Command } from '../../graph.ts';
 import type { PerformContext } from '../task-context.ts';
@@ -21,8 +21,10 @@ export function buildManifest(
   run: RunContext,
   context: PerformContext,
 ): Manifest {
-  const { streamed, moment, seconds } = caught;
+  const { parts, moment, seconds } = caught;
   const { manifest: known } = action;
+  const single =
+    action.parts.length === 1 && action.parts[0]!.name === null ? describePart(action, 0, caught, context) : null;
   return {
     format: Format.manifest,
     id: place.id,
@@ -32,35 +34,59 @@ export function buildManifest(
     run: run.run,
     created: new Date().toISOString(),
     host: hostname(),
-    source: { ...known.source, argv: action.produce.argv.map((argument) => render(argument, context.lookup)) },
+    source: { ...known.source, argv: single?.argv ?? [], ...(single?.facts ? { facts: single.facts } : {}) },
     tools: toolsOf(action, run),
     runner: runnerVersion,
     moment: { from: moment.from.toISOString(), to: moment.to.toISOString() },
     tiers: place.tiers,
     tags: action.tags,
     required: known.required,
-    plainSize: streamed.plainSize,
+    plainSize: sumOf(parts.map(({ streamed }) => streamed.plainSize)),
     seconds: rounded(seconds),
-    warnings: [...streamed.warnings, ...streamed.missing],
-    artifacts: [
-      {
-        purpose: 'data',
-        variant: 'main',
-        key: place.artifactKey,
-        size: streamed.size,
-        sha256: streamed.sha256,
-        stages: known.stages.map((stage, index) => ({
-          ...stage,
-          argv: streamed.stages[index]?.argv ?? [],
-          seconds: rounded(streamed.stages[index]?.seconds ?? 0),
-        })),
-      },
-    ],
+    warnings: parts.flatMap(({ streamed, learnt }) => [...learnt.warnings, ...streamed.warnings, ...streamed.missing]),
+    artifacts: action.parts.map((part, index): Artifact => {
+      const name = part.name === null ? {} : { name: part.name };
+      const own = single ? {} : describePart(action, index, caught, context);
+      return { ...name, purpose: part.purpose, ...artifactOf(action, index, place, caught), ...own };
+    }),
     keys: known.keys,
     sequence: place.sequence,
     previous: place.previous,
-    recovery: known.recovery,
+    recovery: single?.recovery ?? [],
+    ...(known.set ? { set: { name: known.set.name, id: run.run, members: known.set.members } } : {}),
   };
+}
+
+function artifactOf(action: CaptureAction, index: number, place: Place, caught: Caught) {
+  const { streamed } = caught.parts[index]!;
+  return {
+    variant: 'main' as const,
+    key: place.artifactKeys[index]!,
+    size: streamed.size,
+    sha256: streamed.sha256,
+    stages: action.manifest.stages.map((stage, at) => ({
+      ...stage,
+      argv: streamed.stages[at]?.argv ?? [],
+      seconds: rounded(streamed.stages[at]?.seconds ?? 0),
+    })),
+  };
+}
+
+/** What stands at the manifest itself for a single artifact, and at each where there are several. */
+function describePart(action: CaptureAction, index: number, caught: Caught, context: PerformContext) {
+  const { produce, recovery } = action.parts[index]!;
+  const { streamed, learnt } = caught.parts[index]!;
+  return {
+    argv: produce.argv.map((argument) => render(argument, context.lookup)),
+    plainSize: streamed.plainSize,
+    recovery,
+    ...(Object.keys(learnt.facts).length > 0 ? { facts: learnt.facts } : {}),
+  };
+}
+
+/** Null when one of them is not known. */
+function sumOf(sizes: (number | null)[]): number | null {
+  return sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0);
 }
 
 /** The bytes that are written, with the signature or the MAC that the plan asks for. */
@@ -75,8 +101,7 @@ export async function sealed(manifest: Manifest, action: CaptureAction, run: Run
 /** Versions of the programs that took part, as they were found before the run. */
 function toolsOf(action: CaptureAction, run: RunContext): Record<string, string> {
   const commands: Command[] = [
-    ...action.prepare,
-    action.produce,
+    ...action.parts.flatMap(({ prepare, produce }) => [...prepare, produce]),
     ...action.branches.flatMap(({ stages }) => stages.map(({ command }) => command)),
   ];
   const words = commands.flatMap(({ argv }) =>

@@ -1,3 +1,4 @@
+import { sizeOf as artifactsSize } from '../../catalog/artifacts.ts';
 import type { Manifest } from '../../catalog/format.ts';
 import { clockIsBehind, compareIds, newId, parseId } from '../../catalog/identity.ts';
 import { judgeEntry } from '../../catalog/items.ts';
@@ -5,12 +6,14 @@ import { judge } from '../../catalog/judge.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import { artifactKey } from '../../catalog/layout.ts';
 import { readManifest } from '../../catalog/manifest.ts';
+import { partSuffix } from '../../catalog/part-name.ts';
 import { readShelf, type ShelfEntry } from '../../catalog/shelf.ts';
 import type { SinkPlan } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
 import { claim } from '../../retention/decide.ts';
 import type { Tier } from '../../retention/policy.ts';
 import type { PerformContext } from '../task-context.ts';
+import { setId } from './capture-set.ts';
 import type { CaptureAction, RunContext } from './context.ts';
 import { asError } from './errors.ts';
 import type { Measure } from './expectations.ts';
@@ -21,7 +24,8 @@ export type Place = {
   backup: string;
   /** Claimed tiers, highest first. */
   tiers: Tier[];
-  artifactKey: string;
+  /** One for each part, in their order. */
+  artifactKeys: string[];
   manifestKey: string;
   wanted: { name: string; destination: Destination }[];
   /** Destinations that want it and cannot be used. */
@@ -50,7 +54,7 @@ export async function identify(
   const { readings, lost } = await readAll(sinks, action.backup, run);
   const known = await merged(readings, action, now);
   const newest = known.at(-1)?.id ?? null;
-  const id = newId(action.backup, now, newest);
+  const id = (await setId(action, newest, run)) ?? newId(action.backup, now, newest);
   const time = parseId(id)!.time;
   if (newest !== null && clockIsBehind(newest, now)) {
     const message = `the newest backup of "${action.backup}" (${newest}) is later than this machine's clock says: ${id} follows it`;
@@ -62,12 +66,14 @@ export async function identify(
   const tiers = isBackup ? claim(policies, action.timezone, goodTimes, time) : [];
   const wants = (sink: SinkPlan) => !sink.tiers || sink.tiers.some((tier) => tiers.some((one) => one === tier));
   const plan = run.plan.name;
-  const { extension, timezone } = action;
+  const common = { plan, id, tier: tiers[0] ?? null, timezone: action.timezone };
   return {
     id,
     backup: action.backup,
     tiers,
-    artifactKey: artifactKey(action.layout, { plan, id, extension, tier: tiers[0] ?? null, timezone }),
+    artifactKeys: action.parts.map((part) =>
+      artifactKey(action.layout, { ...common, part: partSuffix(part), extension: part.extension }),
+    ),
     manifestKey: manifestKey(plan, id),
     wanted: readings
       .filter(({ sink }) => wants(sink))
@@ -132,7 +138,7 @@ async function measures(action: CaptureAction, known: Known[], run: RunContext):
   for (const one of known.filter(({ good }) => good).toReversed()) {
     if (found.length === usual) break;
     const manifest = (await anyManifest(one, run))?.manifest;
-    if (manifest) found.push({ size: manifest.artifacts[0]?.size ?? 0, seconds: manifest.seconds });
+    if (manifest) found.push({ size: artifactsSize(manifest), seconds: manifest.seconds });
   }
   return found;
 }
@@ -147,5 +153,6 @@ async function anyManifest(one: Known, run: RunContext): Promise<{ manifest: Man
 }
 
 function sizeOf(known: Known | undefined): number | undefined {
-  return known?.at.flatMap(({ entry }) => entry.artifacts.map(({ size }) => size)).at(0);
+  const artifacts = known?.at.map(({ entry }) => entry.artifacts).find(({ length }) => length > 0);
+  return artifacts?.reduce((sum, { size }) => sum + size, 0);
 }

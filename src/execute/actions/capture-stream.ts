@@ -1,19 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { render } from '../../bind.ts';
+import { partLabel } from '../../catalog/artifacts.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Command, PlainSize } from '../../graph.ts';
+import type { CapturePart, Command, PlainSize } from '../../graph.ts';
 import { type FanOutResult, fanOut, type NamedSink } from '../fan-out.ts';
 import type { Ended } from '../launch.ts';
 import { faultOf, startPipeline } from '../pipeline.ts';
 import type { PerformContext } from '../task-context.ts';
+import type { Learnt } from './capture-facts.ts';
 import type { CaptureAction, RunContext } from './context.ts';
 import { programsOf } from './programs.ts';
-import { progressOf } from './progress.ts';
 
-/** What went through one capture's pipeline. Sizes in bytes; null where nothing can tell the plain size. */
-/** What a capture gave, with the time of its data; `seconds` for the whole of it. */
-export type Caught = { streamed: Streamed; moment: { from: Date; to: Date }; seconds: number };
+/** What a capture gave, part by part, with the time of its data; `seconds` for the whole of it. */
+export type Caught = { parts: CaughtPart[]; moment: { from: Date; to: Date }; seconds: number };
 
+export type CaughtPart = { streamed: Streamed; learnt: Learnt };
+
+/** What went through the pipeline of one part. Sizes in bytes; null where nothing can tell the plain size. */
 export type Streamed = FanOutResult & {
   plainSize: number | null;
   /** Argument vector and seconds of each transform, in order. */
@@ -23,23 +26,25 @@ export type Streamed = FanOutResult & {
   missing: string[];
 };
 
+/** Where one part goes, and who is told how far it is. */
+export type StreamTarget = { sinks: NamedSink[]; onBytes(bytes: number): void };
+
 /** Runs producer and transforms as one pipeline into all sinks; resolves only when every program ended well. */
 export async function streamInto(
   action: CaptureAction,
-  sinks: NamedSink[],
-  expectedSize: number | undefined,
+  part: CapturePart,
+  { sinks, onBytes }: StreamTarget,
   run: RunContext,
   context: PerformContext,
 ): Promise<Streamed> {
   const programs = programsOf(run, context);
   const transforms = action.branches[0]!.stages.map(({ command }) => command);
-  const commands: Command[] = [action.produce, ...(action.counter ? [action.counter] : []), ...transforms];
+  const commands: Command[] = [part.produce, ...(part.counter ? [part.counter] : []), ...transforms];
   const launches = await programs.launches(commands);
   const { guard } = run;
   const pipeline = startPipeline(launches, { input: 'none', output: 'pipe', guard, signal: context.signal });
   let fanned: FanOutResult | Error;
   try {
-    const onBytes = progressOf(context, expectedSize);
     fanned = await fanOut(pipeline.output!, sinks, { onBytes, signal: context.signal });
   } catch (error) {
     fanned = error as Error;
@@ -51,8 +56,8 @@ export async function streamInto(
   const fault = faultOf(ended);
   if (fault) throw fault;
   if (fanned instanceof Error) throw fanned;
-  const plainSize = await plainSizeOf(action, ended, context, transforms.length === 0 ? fanned.size : null);
-  refuseNothing(action.backup, fanned.size, plainSize);
+  const plainSize = await plainSizeOf(part, ended, context, transforms.length === 0 ? fanned.size : null);
+  refuseNothing(nameOf(action.backup, part), fanned.size, plainSize);
   const stages = ended.slice(commands.length - transforms.length);
   const notes = (verdict: Ended['verdict']) => ended.flatMap((end) => (end.verdict === verdict ? end.notes : []));
   return {
@@ -65,7 +70,7 @@ export async function streamInto(
 }
 
 async function plainSizeOf(
-  { plain, counter }: CaptureAction,
+  { plain, counter }: CapturePart,
   ended: Ended[],
   context: PerformContext,
   bare: number | null,
@@ -85,7 +90,12 @@ async function toldSize(plain: PlainSize, teller: Ended, context: PerformContext
 }
 
 /** A compressed nothing is a valid file of 20 bytes, so the plain size is what counts. */
-function refuseNothing(backup: string, size: number, plainSize: number | null): void {
+function refuseNothing(what: string, size: number, plainSize: number | null): void {
   if (size > 0 && plainSize !== 0) return;
-  throw new RunnerError(`the source of "${backup}" gave no data at all, although every program ended well`);
+  throw new RunnerError(`the source of ${what} gave no data at all, although every program ended well`);
+}
+
+function nameOf(backup: string, part: CapturePart): string {
+  const label = partLabel(part);
+  return label === '' ? `"${backup}"` : `"${label}" of "${backup}"`;
 }

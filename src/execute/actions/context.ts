@@ -5,6 +5,7 @@ import type { ResolvedPlan } from '../../plan/resolved.ts';
 import type { Guard } from '../guard.ts';
 import type { LaunchHost } from '../launch.ts';
 import type { SecretReader } from '../secrets.ts';
+import type { Holding } from './hold.ts';
 import type { Places } from './places.ts';
 import type { CommandEntry } from './record.ts';
 
@@ -33,10 +34,14 @@ export type RunContext = {
   anomalies: Map<string, string>;
   /** Backups of this run that cannot be made, and why: the first task of each fails with it. */
   unfit: Map<string, string>;
+  /** By the name of a consistency group: the stamp and nonce of its members' ids, settled by the first that is captured. */
+  sets: Map<string, Promise<string>>;
   admitted: Map<string, Admitted>;
   /** Targets that this run has put new data in place of; only these can be rolled back. */
   swapped: Map<string, { moved: boolean }>;
   commands: CommandEntry[];
+  /** Programs that stay, by the scope that holds them. */
+  held: Map<string, Holding>;
 };
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;

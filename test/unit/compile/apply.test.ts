@@ -90,7 +90,7 @@ describe('compileApply', () => {
 
   it('keeps priorities, and chooses backups by name', () => {
     const other = graph.tasks.find(({ id }) => id === 'capture:other')?.action;
-    expect(other?.do === 'capture' && other.produce.argv.slice(0, 6)).toEqual([
+    expect(other?.do === 'capture' && other.parts[0]!.produce.argv.slice(0, 6)).toEqual([
       'nice',
       '-n',
       '10',

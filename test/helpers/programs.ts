@@ -7,7 +7,8 @@ import { findProgram } from '../../src/programs.ts';
 /** CI names the programs whose tests must not be skipped: there a missing one is a failure. */
 const required = new Set((process.env.RUNNER_TEST_REQUIRE ?? '').split(/\s+/).filter(Boolean));
 
-function able(answer: boolean, what: string): boolean {
+/** Tells what a test is skipped for, and fails where CI says that it may not be. */
+export function able(answer: boolean, what: string): boolean {
   if (answer) return true;
   if (what.split(', ').some((name) => required.has(name)))
     throw new Error(`tests may not be skipped here for want of ${what}`);

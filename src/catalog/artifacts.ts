@@ -30,6 +30,11 @@ export function recoveryOf(manifest: Manifest, artifact: Artifact): string[] {
   return artifact.recovery ?? manifest.recovery;
 }
 
+/** What its source answered when it was made, by question. */
+export function answersOf(manifest: Manifest, artifact: Artifact): Record<string, string> {
+  return artifact.answers ?? manifest.answers ?? {};
+}
+
 /** How it was made, for the kind that opens it. The extension is empty where a `layout` left it out. */
 export function madeOf(manifest: Manifest, artifact: Artifact): Made {
   const { version = null, facts } = manifest.source;

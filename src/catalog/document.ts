@@ -2,8 +2,8 @@
 import { RunnerError } from '../diagnostic.ts';
 import { type Destination, KeyMissing } from '../kind.ts';
 
-/** Bytes; far more than any honest file of ours. */
-const sizeLimit = 4 * 1024 * 1024;
+/** Bytes; far more than any honest file of ours: a manifest may hold a checksum of each of ten thousands of tables. */
+export const sizeLimit = 16 * 1024 * 1024;
 
 /** A file that a newer runner wrote: its major version is unknown here. It is left alone. */
 export class MadeByNewer extends RunnerError {
@@ -19,7 +19,7 @@ export class Damaged extends RunnerError {
 const order = (
   'format id plan name digest type backup purpose variant run created started time host source argv version facts tools ' +
   'runner moment from to tiers tags required plainSize seconds warnings artifacts key attempt size sha256 manifestKey ' +
-  'stages extension parameters keys sequence previous recovery set members finding result manifest destination message ' +
+  'stages extension parameters keys sequence previous recovery answers set members finding result manifest destination message ' +
   'until details deleted artifactKeys reasons layout plan-id bootId pid pidStart acquired beat released alg kdf salt iterations value'
 ).split(' ');
 const ranks = new Map(order.map((name, index) => [name, index]));

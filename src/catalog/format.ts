@@ -47,6 +47,8 @@ export type Artifact = {
   recovery?: string[];
   /** What the source said of itself when it was read: a position in its log. */
   facts?: Record<string, string>;
+  /** What the source answered at the moment of the data, by question: what comes back is compared with it. */
+  answers?: Record<string, string>;
 };
 
 /** The commit record of one backup: byte-identical at all destinations. Times are RFC 3339 UTC, sizes bytes. */
@@ -81,6 +83,7 @@ export type Manifest = {
   previous: { id: string; sha256: string } | null;
   /** Empty where the artifacts have their own. */
   recovery: string[];
+  answers?: Record<string, string>;
   /**
    * The consistency group that was backed up at one moment: `id` is the run's, `members` are the names of its backups. Their ids end
    * in the same stamp and nonce, so that names alone tell a set.

@@ -128,6 +128,7 @@ const artifact = members({
   plainSize: optional(nullable(count)),
   recovery: optional(list(text)),
   facts: told,
+  answers: told,
 });
 const levels = list(matching(/^(checksum|content|restore)$/, 'a level of verification'));
 const mac = members({
@@ -160,6 +161,7 @@ const manifestShape = members({
   sequence: count,
   previous: nullable(members({ id: text, sha256: hex })),
   recovery: list(text),
+  answers: told,
   set: optional(members({ name: text, id: text, members: list(text) })),
   mac: optional(mac),
 });

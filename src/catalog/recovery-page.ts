@@ -3,6 +3,7 @@
  * beside the backups, is signed where the plan signs, and is written anew by every run.
  */
 import type { Destination } from '../kind.ts';
+import { partLabel, partOf, recoveryOf } from './artifacts.ts';
 import type { Manifest } from './format.ts';
 import { keyFile } from './key-file.ts';
 import { manifestKey, planKeys, signatureKey } from './keys.ts';
@@ -106,10 +107,14 @@ function keysOf(backups: readonly RecoveryBackup[]): string[] {
   const lines = backups.flatMap(({ name, newest }) =>
     (newest?.manifest.keys ?? []).map(({ type, id, recipients }) => {
       const to = recipients && recipients.length > 0 ? `, for ${recipients.map((one) => `\`${one}\``).join(', ')}` : '';
-      return `- \`${name}\`: ${type} key \`${id}\`${to}${whereToPut(type, id, newest!.manifest.recovery)}`;
+      return `- \`${name}\`: ${type} key \`${id}\`${to}${whereToPut(type, id, recoveryLines(newest!.manifest))}`;
     }),
   );
   return [...new Set(lines)];
+}
+
+function recoveryLines(manifest: Manifest): string[] {
+  return manifest.artifacts.flatMap((artifact) => recoveryOf(manifest, artifact));
 }
 
 /** What a person does with a key before the commands work. */
@@ -123,15 +128,18 @@ function section(input: RecoveryInput, { name, newest }: RecoveryBackup): string
   if (!newest) return [`## ${name}`, '', 'There is no good backup of it here.', ''];
   const { manifest } = newest;
   const { plan, fetch } = input;
-  const steps = manifest.artifacts.flatMap(({ key, sha256 }) => {
+  const steps = manifest.artifacts.flatMap((artifact) => {
+    const { key, sha256 } = artifact;
     const file = word(lastName(key));
+    const part = partLabel(partOf(artifact));
     return [
+      ...(part === '' ? [] : ['', `# ${oneLine(part)}`]),
       '# fetch it',
       fetch(key),
       '# every byte of it must be as it was',
       `echo '${sha256}  '${file} | sha256sum -c -`,
       '# open it',
-      ...manifest.recovery.map((line) => line.replaceAll('ARTIFACT', () => file)),
+      ...recoveryOf(manifest, artifact).map((line) => line.replaceAll('ARTIFACT', () => file)),
     ];
   });
   const id = manifest.id;
@@ -150,6 +158,11 @@ function section(input: RecoveryInput, { name, newest }: RecoveryBackup): string
     '```',
     '',
   ];
+}
+
+/** A database may be called anything: its name must not end a comment. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 function lastName(key: string): string {

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Destination, KeyMissing } from '../kind.ts';
-import { Damaged, MadeByNewer } from './document.ts';
+import { Damaged, MadeByNewer, sizeLimit } from './document.ts';
 import { Format, type Journal, type Manifest } from './format.ts';
 import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatureKey } from './journal.ts';
 import { directoryOf, manifestKey, signatureKey } from './keys.ts';
@@ -99,7 +99,7 @@ async function removeAttempts(destination: Destination, { artifacts }: Journal):
 /** Null when the sealed manifest is damaged: the commit cannot be finished by it. */
 async function readSealed(destination: Destination, journalKey: string, id: string): Promise<SealedManifest | null> {
   try {
-    const bytes = await destination.read(sealedKey(journalKey), 4 * 1024 * 1024);
+    const bytes = await destination.read(sealedKey(journalKey), sizeLimit);
     const manifest = parseManifest(bytes, `The journalled manifest of ${id}`);
     return manifest.id === id ? { manifest, bytes } : null;
   } catch (error) {

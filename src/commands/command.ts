@@ -40,6 +40,7 @@ export type Options = {
   until?: string;
   reason?: string;
   promises?: boolean;
+  part?: string;
 };
 
 /** The process around a command. */

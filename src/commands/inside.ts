@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Lookup } from '../bind.ts';
+import { artifactOf, partLabel } from '../catalog/artifacts.ts';
 import { newNonce, stampOf } from '../catalog/identity.ts';
 import { openingChain } from '../compile/chain.ts';
 import { RunnerError } from '../diagnostic.ts';
@@ -13,7 +14,7 @@ import { type Guard, startGuard } from '../execute/guard.ts';
 import { type LaunchHost, prepareLaunch } from '../execute/launch.ts';
 import { faultOf, runCommand } from '../execute/pipeline.ts';
 import { pour } from '../execute/pour.ts';
-import type { Command, Stage } from '../graph.ts';
+import type { Command, PartId, Stage } from '../graph.ts';
 import type { Facts, ReadSecret } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import type { Host } from './command.ts';
@@ -26,6 +27,7 @@ export type Inside = {
   facts: Facts;
   readSecret: ReadSecret;
   host: Host;
+  part: PartId;
 };
 
 /** What programs may use while an artifact is open: a guard, a private directory, secrets. */
@@ -34,8 +36,9 @@ export type Bench = { guard: Guard; lookup: Lookup; launchHost: LaunchHost; sign
 /** The artifact through its decoders into `consume`, whose output goes to `sink`. Throws RunnerError on damage. */
 export async function lookInside(inside: Inside, consume: Command, sink: Writable): Promise<void> {
   const { plan, backup, copy, facts } = inside;
-  const artifact = copy.manifest.artifacts[0];
-  if (!artifact) throw new RunnerError(`${copy.manifest.id} names no artifact`);
+  const { part } = inside;
+  const artifact = artifactOf(copy.manifest, part);
+  if (!artifact) throw new RunnerError(`${copy.manifest.id} holds no ${partLabel(part) || 'artifact'}`);
   await proveCopy(inside);
   const { stages } = openingChain(plan, backup, artifact.stages, facts);
   await withBench(inside, stages, async ({ guard, lookup, launchHost, signal }) => {
@@ -55,7 +58,12 @@ export async function lookInside(inside: Inside, consume: Command, sink: Writabl
 }
 
 /** The manifest says what the bytes must be, so it is proven before any of them is decrypted. */
-export async function proveCopy({ plan, backup, copy, readSecret }: Omit<Inside, 'facts' | 'host'>): Promise<void> {
+export async function proveCopy({
+  plan,
+  backup,
+  copy,
+  readSecret,
+}: Omit<Inside, 'facts' | 'host' | 'part'>): Promise<void> {
   const secrets = { read: readSecret, redact: (text: string) => text };
   await prove(copy, copy.place.destination, await trustFor({ plan, secrets } as RunContext, backup.name), plan.name);
 }

@@ -1,13 +1,23 @@
 /** `--file`: an artifact that lies outside the catalogue. */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { partOf } from '../catalog/artifacts.ts';
 import { Format, type Manifest } from '../catalog/format.ts';
+import { parseId } from '../catalog/identity.ts';
+import { decodeSuffix } from '../catalog/part-name.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { StageRecord } from '../graph.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { PartId, StageRecord } from '../graph.ts';
+import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform, transforms } from '../registry.ts';
 
-export type Outside = { file: string; id: string; manifest: Manifest | null; records: StageRecord[] };
+/** `part` is null where the backup has no other artifact. */
+export type Outside = {
+  file: string;
+  id: string;
+  manifest: Manifest | null;
+  records: StageRecord[];
+  part: PartId | null;
+};
 
 /** The manifest beside the file says how it was made; without one its extensions do. Throws RunnerError (exit 4). */
 export async function outsideArtifact(plan: ResolvedPlan, backup: ResolvedBackup, path: string): Promise<Outside> {
@@ -20,8 +30,14 @@ export async function outsideArtifact(plan: ResolvedPlan, backup: ResolvedBackup
   });
   if (!found.isFile()) throw refuse(`the artifact ${path} is no file`);
   const manifest = await manifestBeside(file);
-  if (manifest) return { file, id: manifest.id, manifest, records: manifest.artifacts[0]?.stages ?? [] };
-  return { file, id: basename(file), manifest: null, records: recordsOf(plan, backup, basename(file)) };
+  const artifact = manifest?.artifacts.find(({ key }) => basename(key) === basename(file));
+  if (manifest && artifact)
+    return { file, id: manifest.id, manifest, records: artifact.stages, part: named(partOf(artifact)) };
+  return { file, id: basename(file), manifest: null, ...byName(plan, backup, basename(file)) };
+}
+
+function named(part: PartId): PartId | null {
+  return part.name === null ? null : part;
 }
 
 async function manifestBeside(file: string): Promise<Manifest | null> {
@@ -37,22 +53,37 @@ async function manifestBeside(file: string): Promise<Manifest | null> {
   }
 }
 
-/** Extensions from the outermost in: `.sqlite.zst.enc` was zstd, then aes. */
-function recordsOf(plan: ResolvedPlan, backup: ResolvedBackup, name: string): StageRecord[] {
-  const plain = findSource(backup.source.type).extension(backup.source.spec);
+/** Extensions from the outermost in: `.sqlite.zst.enc` was zstd, then aes. What stands between them and the id is a part. */
+function byName(plan: ResolvedPlan, backup: ResolvedBackup, name: string): Pick<Outside, 'records' | 'part'> {
+  const plain = plainExtensions(backup.source);
   const records: StageRecord[] = [];
   let rest = name;
-  while (!rest.endsWith(plain)) {
+  for (;;) {
+    const end = plain.find((extension) => rest.endsWith(extension));
+    if (end !== undefined) return { records, part: partInName(rest.slice(0, rest.length - end.length)) };
     const kind = transforms.find(({ extension }) => rest.endsWith(extension));
     if (!kind) {
       throw refuse(
-        `${name} does not look like an artifact of "${backup.name}": ${plain} and extensions of transforms were expected`,
+        `${name} does not look like an artifact of "${backup.name}": ${plain.join(' or ')} and extensions of transforms were expected`,
       );
     }
     records.unshift(recordOf(plan, backup, kind.type));
     rest = rest.slice(0, -kind.extension.length);
   }
-  return records;
+}
+
+/** Of its data, and of what belongs to the server. */
+function plainExtensions({ type, spec }: Configured): string[] {
+  const kind = findSource(type);
+  const globals = kind.part?.(spec, { name: 'globals', purpose: 'globals' });
+  return [...new Set([kind.extension(spec), ...(globals ? [kind.extension(globals)] : [])])];
+}
+
+/** Behind the first dot: an id has none. Other names are a person's own, and say nothing. */
+function partInName(stem: string): PartId | null {
+  const dot = stem.indexOf('.');
+  if (dot < 0 || !parseId(stem.slice(0, dot))) return null;
+  return decodeSuffix(stem.slice(dot));
 }
 
 /** Parameters such as the cost of a key are in no extension: the plan's own transform of that type has them. */

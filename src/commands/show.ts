@@ -1,6 +1,8 @@
+import { partLabel, partOf, recoveryOf, sizeOf } from '../catalog/artifacts.ts';
+import type { Artifact, Manifest } from '../catalog/format.ts';
 import { timeOfStamp } from '../catalog/identity.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
-import { age, fields, wallClock } from '../report/human.ts';
+import { age, fields, oneLine, wallClock } from '../report/human.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import type { Host, Invocation } from './command.ts';
 import { backupOf, findRow, type ReadCopy, readCopies } from './find.ts';
@@ -52,19 +54,23 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ['state', row.pinned ? `${row.state}, pinned` : row.state],
     ['made', `${local(manifest.created)} ${timezone}, ${age(row.time, new Date())} ago, by ${manifest.host}`],
     ['data', `as of ${local(moment.from)} to ${local(moment.to)}`],
-    ['source', source.name === null ? source.type : `${source.name} (${source.type})`],
+    ['source', sourceText(source)],
+    ...Object.entries(source.facts ?? {}).map(([name, value]): [string, string] => ['fact', `${name}: ${value}`]),
+    ...(manifest.set ? [['set', setText(manifest.set)] as [string, string]] : []),
     ['purpose', manifest.purpose],
     ['tiers', row.tiers.length === 0 ? 'recent' : row.tiers.join(', ')],
     ['tags', manifest.tags.join(', ') || 'none'],
+    [
+      'size',
+      artifacts.length === 1
+        ? formatSize(sizeOf(manifest))
+        : `${formatSize(sizeOf(manifest))} in ${artifacts.length} parts`,
+    ],
     ['plain size', manifest.plainSize === null ? 'unknown' : formatSize(manifest.plainSize)],
     ['took', formatDuration(manifest.seconds)],
     ['must pass', manifest.required.join(', ') || 'checksum at the commit'],
     ...keys.map((key): [string, string] => ['key', [key.type, key.id, ...(key.recipients ?? [])].join(' ')]),
-    ...artifacts.flatMap((artifact): [string, string][] => [
-      ['artifact', `${artifact.key} (${formatSize(artifact.size)})`],
-      ['sha256', artifact.sha256],
-      ['made by', artifact.stages.map((stage) => stage.argv.join(' ')).join(' | ') || 'no transform'],
-    ]),
+    ...artifacts.flatMap(artifactRows),
     ...row.copies.map(({ destination, judgement }): [string, string] => [
       'copy',
       `${destination} (${judgement.state})`,
@@ -75,6 +81,34 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ]),
     ...manifest.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
-  const recovery = manifest.recovery.map((line) => `  ${line}\n`).join('');
-  return `${fields(rows)}\nTo open it by hand (ARTIFACT is the file above):\n${recovery}`;
+  return `${fields(rows)}${recoveryText(manifest)}`;
+}
+
+function sourceText({ type, name, version }: Manifest['source']): string {
+  const what = version === undefined ? type : `${type} ${version}`;
+  return name === null ? what : `${name} (${what})`;
+}
+
+function setText({ name, id, members }: NonNullable<Manifest['set']>): string {
+  return `${name}: ${members.join(', ')}, backed up together by run ${id}`;
+}
+
+function artifactRows(artifact: Artifact): [string, string][] {
+  const part = partLabel(partOf(artifact));
+  return [
+    ...(part === '' ? [] : [['part', part] as [string, string]]),
+    ['artifact', `${artifact.key} (${formatSize(artifact.size)})`],
+    ['sha256', artifact.sha256],
+    ['made by', artifact.stages.map((stage) => stage.argv.join(' ')).join(' | ') || 'no transform'],
+    ...Object.entries(artifact.facts ?? {}).map(([name, value]): [string, string] => ['fact', `${name}: ${value}`]),
+  ];
+}
+
+function recoveryText(manifest: Manifest): string {
+  const sections = manifest.artifacts.map((artifact) => {
+    const part = partLabel(partOf(artifact));
+    const lines = recoveryOf(manifest, artifact).map((line) => `  ${line}\n`);
+    return `\nTo open ${part === '' ? 'it' : oneLine(part)} by hand (ARTIFACT is the file above):\n${lines.join('')}`;
+  });
+  return sections.join('');
 }

@@ -28,6 +28,10 @@ export const json: Flag = { flags: '--json', text: 'print JSON on standard outpu
 export const quiet: Flag = { flags: '-q, --quiet', text: 'print warnings and errors only' };
 export const yes: Flag = { flags: '-y, --yes', text: 'agree to everything that would be asked' };
 export const from: Flag = { flags: '--from <destination>', text: 'read this destination only' };
+export const part: Flag = {
+  flags: '--part <name>',
+  text: 'of a backup in several parts: this one (a database, or globals)',
+};
 export const running: Flag[] = [
   { flags: '--json', text: 'print every event as a line of JSON on standard output' },
   quiet,

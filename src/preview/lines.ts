@@ -31,8 +31,10 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
     case 'reserve':
       return [`claim ${action.path}`];
     case 'swap':
+      if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
       return [`move ${action.target} to ${action.aside}, where it exists`, `move ${action.beside} to ${action.target}`];
     case 'unswap':
+      if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
       return [`move ${action.aside} back to ${action.target}`];
     case 'discard':
       return [`remove ${action.path}`];

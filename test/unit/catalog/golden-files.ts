@@ -6,6 +6,7 @@ import {
   Format,
   type Journal,
   type Lease,
+  type Manifest,
   type Removed,
   type ShelfFormat,
   type Tombstone,
@@ -31,6 +32,48 @@ export const manifest = sampleManifest({
   ],
   previous: { id: 'orders-20261120T020000Z-abc122', sha256: '1'.repeat(64) },
 });
+
+const [only] = manifest.artifacts;
+const { plainSize: _size, recovery: _recovery, ...rest } = manifest;
+
+/** A backup of a server in three artifacts, in a consistency group. */
+export const partsManifest: Manifest = {
+  ...rest,
+  id: 'server-20261121T020000Z-k3x9qd',
+  backup: 'server',
+  source: { type: 'postgres', name: 'server', argv: [], version: '15.18' },
+  plainSize: 5120,
+  artifacts: [
+    {
+      ...only!,
+      name: 'Orders "2"',
+      key: 'shop/server/2026/11/server-20261121T020000Z-k3x9qd.=4frders=20=222=22.dump.zst',
+      argv: ['pg_dump', '-Fc', '-Z0', '--dbname=Orders "2"'],
+      plainSize: 4096,
+      recovery: ['zstd -dc ARTIFACT | pg_restore --dbname=NEW_DATABASE'],
+      facts: { position: '0/16B3748' },
+    },
+    {
+      ...only!,
+      name: 'globals',
+      key: 'shop/server/2026/11/server-20261121T020000Z-k3x9qd.globals.dump.zst',
+      argv: ['pg_dump', '-Fc', '-Z0', '--dbname=globals'],
+      plainSize: null,
+      recovery: ['zstd -dc ARTIFACT | pg_restore --dbname=NEW_DATABASE'],
+    },
+    {
+      ...only!,
+      name: 'globals',
+      purpose: 'globals',
+      key: 'shop/server/2026/11/server-20261121T020000Z-k3x9qd.=globals.sql.zst',
+      argv: ['pg_dumpall', '--globals-only'],
+      plainSize: 1024,
+      recovery: ['zstd -dc ARTIFACT | psql'],
+    },
+  ],
+  recovery: [],
+  set: { name: 'shop', id: '20261121T015959Z-k3x9qd', members: ['server', 'uploads'] },
+};
 
 export const record: FindingRecord = {
   format: Format.record,
@@ -102,10 +145,12 @@ export async function writings(): Promise<Record<string, Uint8Array>> {
     fetch: (key) => `cp /srv/backups/${key} .`,
     publicKey: testKey.publicKey,
   });
+  const parts = await sealManifest(partsManifest);
   return {
     'manifest.json': sealed.bytes,
     'manifest.json.sig': sealed.signature!,
     'manifest-mac.json': Buffer.from(await withMac(manifest, { passphrase, iterations: 600_000 }, Buffer.alloc(16, 7))),
+    'manifest-parts.json': parts.bytes,
     'signer.pub': Buffer.from(`${publicKeyLine(testKey.publicKey)}\n`),
     'record.json': canonicalBytes(record),
     'journal.json': canonicalBytes(journal),

@@ -38,6 +38,11 @@ describe('golden files', () => {
     expect(await authenticate(read, await file('manifest.json.sig'), { publicKeys })).toBe('signature');
   });
 
+  it('of a manifest of several artifacts in a set is read', async () => {
+    const key = manifestKey('shop', golden.partsManifest.id);
+    expect((await readManifest(await laid(key, 'manifest-parts.json'), key)).manifest).toEqual(golden.partsManifest);
+  });
+
   it('of a manifest with a MAC is proven by its passphrase', async () => {
     const read = await readManifest(await laid(manifestKey('shop', id), 'manifest-mac.json'), manifestKey('shop', id));
     expect(await authenticate(read, null, { passphrase: golden.passphrase })).toBe('mac');

@@ -119,7 +119,7 @@ describe('a sealed manifest', () => {
 
   it('that is absurdly large is not read', async () => {
     const destination = new MemoryDestination('main');
-    await destination.write(manifestKey('shop', id), Buffer.alloc(5 * 1024 * 1024, 'x'));
+    await destination.write(manifestKey('shop', id), Buffer.alloc(17 * 1024 * 1024, 'x'));
     await expect(readManifest(destination, manifestKey('shop', id))).rejects.toThrow(/bytes long/);
   });
 });

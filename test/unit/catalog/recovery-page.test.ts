@@ -106,3 +106,21 @@ describe('RECOVERY.md', () => {
     },
   );
 });
+
+it('gives the commands of each part, under its name', async () => {
+  const { input } = await shelf();
+  const { recovery: _, ...base } = sampleManifest();
+  const [only] = base.artifacts;
+  const part = (name: string, key: string, recovery: string) => ({ ...only!, name, key, recovery: [recovery] });
+  const stem = only!.key.slice(0, -'.sqlite.zst'.length);
+  const artifacts = [
+    part('orders', `${stem}.orders.dump`, 'cat ARTIFACT > orders'),
+    part('x\nrm -rf ~ #', `${stem}.odd.dump`, 'cat ARTIFACT > odd'),
+  ];
+  const manifest = { ...base, artifacts, recovery: [] };
+  const backups = [{ name: 'orders', newest: { manifest, sha256: '' }, good: 1, oldest: null }];
+  const page = renderRecovery({ ...input, backups });
+  const steps = page.split('\n').filter((line) => /^(# orders|# x|cat |rm )/.test(line));
+  const file = (name: string) => `${stem.slice(stem.lastIndexOf('/') + 1)}.${name}.dump`;
+  expect(steps).toEqual(['# orders', `cat ${file('orders')} > orders`, '# x?rm -rf ~ #', `cat ${file('odd')} > odd`]);
+});

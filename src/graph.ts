@@ -9,8 +9,8 @@ import type { RetentionPolicy } from './retention/policy.ts';
 /** Something that may stand in an argument vector: never a secret. `work` is a path below the task's private directory. */
 export type Argument = string | { out: `${string}.${string}` } | { work: string } | { join: Argument[] };
 
-/** A part of a secret that is a URL, decoded; `path` without its first slash. What is not there is empty. */
-export type UrlPart = 'user' | 'password' | 'host' | 'port' | 'path' | { query: string };
+/** A part of a secret that is a URL, decoded; `scheme` without its colon, `path` without its first slash. What is not there is empty. */
+export type UrlPart = 'scheme' | 'user' | 'password' | 'host' | 'port' | 'path' | { query: string };
 
 /** How a value is written in a file: escaped as the format wants it. `uri` is percent-encoding. */
 export type Encoding = 'pgpass' | 'option-file' | 'json' | 'uri';
@@ -23,13 +23,13 @@ export type Value = Argument | SecretValue | { text: Value[] };
 
 /**
  * Where a program runs instead of here: in a container, at another host, or here as another user. `user` of a container is
- * the user inside it. Names of containers and pods may be known at run time only.
+ * the user inside it. Names of containers and pods may be known at run time only; of pods by a selector exactly one must run.
  */
 export type Place =
   | { docker: Argument; user?: string }
   | { compose: { service: string; project?: string; file?: string }; user?: string }
-  | { ssh: SshHost; control?: Argument }
-  | { kubernetes: { context?: string; namespace?: string; pod: Argument; container?: string } }
+  | { ssh: SshHost }
+  | { kubernetes: { context?: string; namespace?: string; pod?: Argument; selector?: string; container?: string } }
   | { user: string };
 
 /** A host as OpenSSH's client reaches it; `key` is a file, `jump` a host between. Its key must be known. */
@@ -52,8 +52,11 @@ export type Command = {
   /** A program of the user's (hooks, `command` sources): it gets the runner's own environment and starts in the plan's folder. */
   inheritEnvironment?: true;
   cwd?: Argument;
-  /** Private files (0600) that are written before it starts; `path` lies below the work directory, `{ work: path }` names it. */
-  files?: { path: string; value: Value }[];
+  /**
+   * Private files (0600) that are written before it starts; `path` lies below the work directory, `{ work: path }` names it.
+   * `owner`: the user id that it belongs to, where that is not us.
+   */
+  files?: { path: string; value: Value; owner?: number }[];
   /** Where it runs; absent: here. `{ work }` is then a path there. */
   place?: Place;
   /** Bytes written to a descriptor (0 for standard input when nothing else feeds it, or >= 3) and then closed. */
@@ -114,14 +117,27 @@ export type PlainSize = { file: Argument } | { stderr: string } | { unknown: tru
 export type Tail = { zeros: number } | { text: string; within: number };
 
 /** Where a plain stream goes when an artifact is opened. */
-export type Intake = { consume: Command } | { file: Argument; mode?: string } | { discard: true };
+export type Intake = { consume: Command } | { file: Argument; mode?: string; owner?: number } | { discard: true };
 
 /** Bounds for a value read from a program, a file or a count. Numbers compare as numbers, `equals` also as text. */
 export type Expect = { equals?: string | number; atLeast?: number; atMost?: number; compare?: 'source' };
 
-/** One assertion. `command` prints a value; `reference` prints what it must equal (`compare: source`). */
+/**
+ * One assertion. `command` prints a value. With `question` it must equal what the source answered when the backup was made, as the
+ * manifest keeps it; where it keeps nothing, what `reference` prints now.
+ */
 export type Assertion =
-  | { title: string; check: 'output'; command: Command; expect: Expect; reference?: Command; tolerance?: number }
+  | {
+      title: string;
+      check: 'output';
+      command: Command;
+      expect: Expect;
+      question?: string;
+      reference?: Command;
+      tolerance?: number;
+    }
+  /** Line by line; `tolerance` is a fraction of each count. */
+  | { title: string; check: 'contents'; command: Command; contents: Contents; question: string; tolerance?: number }
   | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string }
   | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect }
   | { title: string; check: 'exit'; command: Command };
@@ -140,6 +156,8 @@ export type Recipe = {
   finish?: Assertion[];
   /** Also after a failure, while the servers still run. */
   cleanup?: Command[];
+  /** Likewise, when they have ended. */
+  sweep?: Command[];
 };
 
 /** What the data holds, part by part: rows of each table, keys of each database. Lines of `name<TAB>value`, sorted. */
@@ -177,6 +195,8 @@ export type CapturePart = {
   produce: Command;
   /** A link right behind the producer that only counts; then `plain` reads its stderr. */
   counter?: Command;
+  /** What the manifest keeps of the source, to be compared with what comes back. Behind the stream, at the same moment. */
+  ask?: { question: string; command: Command }[];
   cleanup: Command[];
   plain: PlainSize;
   extension: string;
@@ -205,6 +225,9 @@ export type ManifestPlan = {
 
 /** One artifact of a backup; `name` is null where it has no other. */
 export type PartId = { name: string | null; purpose: 'data' | 'globals' };
+
+/** How one artifact is checked. `missing` says what this machine lacks for it: nothing can be proven then, in one sentence. */
+export type VerifyPart = PartId & { decode: Stage[]; recipe: Recipe | null; assert: Assertion[]; missing?: string };
 
 /**
  * How what was at a server's target comes back after new data was loaded over it: `commands` where it held nothing, else the
@@ -248,13 +271,23 @@ export type Action =
       id: Argument;
       /** Tried in this order: the first destination that holds the backup; `checksum` looks at each of them. */
       destinations: string[];
-      decode: Stage[];
-      recipe: Recipe | null;
-      assert: Assertion[];
+      /** Each artifact of the backup; none for `checksum`. */
+      parts: VerifyPart[];
       /** Seconds: only when no pass of this level is younger. */
       every?: number;
     }
-  | { do: 'prune'; backup: string; destination: string; policy: RetentionPolicy; timezone: string }
+  /** `members` of a consistency group go by whole sets; `backup` is then the first of them. */
+  | {
+      do: 'prune';
+      backup: string;
+      members?: string[];
+      destination: string;
+      policy: RetentionPolicy;
+      timezone: string;
+    }
+  /** Holds an application still; should a part of it fail, or should we be killed, `after` lets it go on. */
+  | { do: 'quiesce'; before: Command[]; after: Command[] }
+  | { do: 'go-on'; after: Command[] }
   | { do: 'document'; destination: string; backups: string[] }
   | { do: 'admit'; backup: string; id: string; from: RestoreOrigin; part?: PartId }
   | {
@@ -271,24 +304,29 @@ export type Action =
       /** The recipe puts the data where older data is: what brings that back when it fails. */
       over?: PutBack;
     }
-  | { do: 'assert'; assert: Assertion[] }
+  /** `of` is the artifact whose source was asked the same when it was made. */
+  | { do: 'assert'; assert: Assertion[]; of?: { id: string; from: RestoreOrigin; part?: PartId } }
   /** Claims a path that must not exist yet; whatever comes to lie there is removed when the scope ends. */
   | { do: 'reserve'; path: string }
-  /** Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. */
-  | { do: 'swap'; beside: string; target: string; aside: string; companions: string[] }
-  | { do: 'unswap'; target: string; aside: string; companions: string[] }
+  /**
+   * Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. Neighbours (names
+   * beside the target) go and come back with it.
+   */
+  | { do: 'swap'; beside: string; target: string; aside: string; companions: string[]; neighbours?: string[] }
+  | { do: 'unswap'; target: string; aside: string; companions: string[]; neighbours?: string[] }
   /** The same at a server: all of it happens or nothing. `aside` is null where nothing is moved there. */
-  | { do: 'swap' | 'unswap'; target: string; aside: string | null; commands: Command[] }
+  | { do: 'swap'; target: string; aside: string | null; commands: Command[] }
+  | { do: 'unswap'; target: string; aside: string | null; commands: Command[] }
   | ({ do: 'put-back' } & PutBack)
-  | { do: 'discard'; path: string; companions: string[] }
-  /** `owner`: the user id that it belongs to. */
+  | { do: 'discard'; path: string; companions: string[]; neighbours?: string[] }
+  /** `owner`: a user id that may also make files and folders in it, but not touch ours. */
   | { do: 'directory'; owner?: number }
   /** Also what programs at other places kept below its name. */
   | { do: 'remove-directory'; places?: Place[] }
   | { do: 'run'; commands: Command[] }
   /** Output `value`: what the command prints, trimmed. */
   | { do: 'learn'; command: Command }
-  /** Output `line`: what was kept of the line that made it ready. */
+  /** Output `line`: what was kept of the line that made it ready; `from` and `to`: when that was, RFC 3339. */
   | { do: 'hold'; held: Held }
   | { do: 'let-go' }
   | { do: 'lease'; destination: string }

@@ -3,8 +3,9 @@ import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findTransform } from '../registry.ts';
 import { captureTask } from './capture.ts';
 import { describeTask, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
-import type { RunFacts } from './facts.ts';
+import { plannedMade, type RunFacts, sourceFacts } from './facts.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
+import { plannedParts } from './parts.ts';
 import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';
 import { shelfView } from './shelf-view.ts';
@@ -17,7 +18,7 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const backups = chosenBackups(plan, options.only);
   const destinations = destinationsOf(backups);
   const settles = settleTasks(plan, destinations, [{ task: 'preflight', on: 'ok' }]);
-  const place: HookPlace = { plan: plan.name, source: null };
+  const place: HookPlace = { plan: plan.name, backup: null };
   const opened: Task['needs'] = [
     { task: 'preflight', on: 'ok' },
     ...settles.map(({ id }) => ({ task: id, on: 'done' as const })),
@@ -49,8 +50,7 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
   const captureId: TaskId = `capture:${backup.name}`;
   const place: HookPlace = {
     plan: plan.name,
-    backup: backup.name,
-    source: backup.source,
+    backup,
     capture: captureId,
   };
   const before = compileHook('before', backup.hooks.before, place, ready, facts);
@@ -102,6 +102,12 @@ function verifications(
 ): Omit<Part, 'shelf'> {
   const result: Omit<Part, 'shelf'> = { tasks: [], scopes: [], requirements: [] };
   const records = backup.transforms.map(({ type, spec }) => findTransform(type).record(spec));
+  const known = sourceFacts(facts, backup);
+  const parts = plannedParts(backup.source, known).parts.map((part) => ({
+    ...part,
+    made: plannedMade(part.source, known.survey ?? null),
+    records,
+  }));
   let previous = captureId;
   for (const check of backup.verify) {
     const compiled = verifyTask(
@@ -111,7 +117,7 @@ function verifications(
         title: `verify ${check.level} of ${backup.name}`,
         backup,
         artifact: { out: `${captureId}.id` },
-        records,
+        parts,
         destinations: backup.destinations.map(({ name }) => name),
         check,
       },
@@ -128,7 +134,7 @@ function verifications(
 
 /** Hooks of the whole plan that wait for every backup. */
 function closingHooks(plan: ResolvedPlan, tasks: Task[], facts: RunFacts): Task[] {
-  const place: HookPlace = { plan: plan.name, source: null };
+  const place: HookPlace = { plan: plan.name, backup: null };
   const needs = (on: 'ok' | 'fail' | 'done') => blamable(tasks).map(({ id }) => ({ task: id, on }));
   const after = compileHook('after', plan.hooks.after, place, needs('ok'), facts);
   const failed = compileHook('on-failure', plan.hooks.onFailure, place, needs('fail'), facts);

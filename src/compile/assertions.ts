@@ -1,46 +1,93 @@
-import type { Argument, Assertion, Expect } from '../graph.ts';
-import type { Facts } from '../kind.ts';
+import type { Argument, Assertion, Command, Expect, Value } from '../graph.ts';
+import type { Facts, Question, Target } from '../kind.ts';
 import type { Configured, PlannedAssertion, PlannedBounds } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
-import { external, queryLive } from './steps.ts';
+import { askKind } from './ask.ts';
+import { external } from './steps.ts';
 
 /** Seconds that the command of an assertion may take. */
 const assertionTimeout = 3600;
 
-/** The assertions of a plan on data that was restored at `target`. */
-export function compileAssertions(
-  planned: PlannedAssertion[],
-  source: Configured,
-  target: Argument,
-  facts: Facts,
-): Assertion[] {
-  return planned.map((assertion) => compileAssertion(assertion, source, target, facts));
+/** What answers the assertions of a plan, and where. */
+export type Asked = {
+  /** Its spec is the part's. */
+  source: Configured;
+  target: Argument;
+  /** A command that asks the restored data. */
+  ask(question: Question): Command;
+  /** What the user's own programs are told beside RUNNER_TARGET. */
+  environment?: Record<string, Value>;
+  /** A question to the live source: asked where the manifest keeps no answer of it. */
+  live?(question: Question): Command;
+};
+
+/** The assertions of a plan on data that was restored. */
+export function compileAssertions(planned: PlannedAssertion[], asked: Asked): Assertion[] {
+  return planned.map((assertion) => compileAssertion(assertion, asked));
 }
 
-function compileAssertion(planned: PlannedAssertion, source: Configured, target: Argument, facts: Facts): Assertion {
+/** Restored data that its own kind reads where it lies: a path, or a name at the source's own server. */
+export function askedOf(source: Configured, target: Argument, facts: Facts): Asked {
+  const ask = (question: Question, where: Target | null) => askKind(source, question, where, facts);
+  return {
+    source,
+    target,
+    ask: (question) => ask(question, { path: target }),
+    live: (question) => ask(question, null),
+  };
+}
+
+/** What of an assertion asks the data itself; null for files and programs of the user's. */
+export function questionIn(planned: PlannedAssertion): Question | null {
+  if ('sql' in planned) return { sql: planned.sql };
+  if ('key' in planned) return { key: planned.key };
+  if ('collection' in planned) return { collection: planned.collection };
+  return 'contents' in planned ? { contents: planned.contents } : null;
+}
+
+/** The name under which a manifest keeps the answer: `sql select 1`. */
+export function questionName(question: Question): string {
+  const [[name, text]] = Object.entries(question) as [[string, string]];
+  return `${name} ${text}`;
+}
+
+/** Whether what comes back is compared with what the source said. */
+export function comparesWithSource(planned: PlannedAssertion): boolean {
+  return 'contents' in planned || ('compare' in planned && planned.compare === 'source');
+}
+
+function compileAssertion(planned: PlannedAssertion, asked: Asked): Assertion {
+  const { source, target } = asked;
   if ('file' in planned) return fileAssertion(planned, source, target);
-  if ('contents' in planned) throw new Error('an assertion that is not built');
+  const tolerance = planned.tolerance === undefined ? {} : { tolerance: planned.tolerance };
+  const question = questionIn(planned);
+  if ('contents' in planned) {
+    const { contents } = planned;
+    const command = { ...asked.ask({ contents }), timeout: assertionTimeout };
+    const title = `${contents} of all contents = the source`;
+    return { title, check: 'contents', command, contents, question: questionName({ contents }), ...tolerance };
+  }
   const expect = bounds(planned);
   if ('count' in planned) {
     const pattern = planned.count;
     return { title: `count of ${pattern} ${words(expect)}`, check: 'count', directory: target, pattern, expect };
   }
   if ('command' in planned) {
-    const command = external(planned.command, { RUNNER_TARGET: target }, assertionTimeout);
+    const command = external(planned.command, { RUNNER_TARGET: target, ...asked.environment }, assertionTimeout);
     const title = planned.command.join(' ');
     if (Object.keys(expect).length === 0) return { title, check: 'exit', command };
     return { title: `${title} ${words(expect)}`, check: 'output', command, expect };
   }
-  const kind = findSource(source.type);
-  if (!('sql' in planned)) throw new Error('an assertion that is not built');
-  if (!kind.ask) throw new Error(`a source of type ${source.type} answers no sql although the plan was validated`);
+  if (!question) throw new Error('an assertion that asks nothing');
+  const [name] = Object.values(question) as [string];
   return {
-    title: `${planned.sql} ${words(expect)}`,
+    title: `${'sql' in planned ? name : questionName(question)} ${words(expect)}`,
     check: 'output',
-    command: { ...kind.ask(source.spec, { sql: planned.sql }, { path: target }, facts), timeout: assertionTimeout },
+    command: { ...asked.ask(question), timeout: assertionTimeout },
     expect,
-    ...(expect.compare ? { reference: queryLive(source, planned.sql, facts) } : {}),
-    ...(planned.tolerance === undefined ? {} : { tolerance: planned.tolerance }),
+    ...(expect.compare ? { question: questionName(question) } : {}),
+    ...(expect.compare && asked.live ? { reference: asked.live(question) } : {}),
+    ...tolerance,
   };
 }
 

@@ -1,12 +1,13 @@
 import type { Action, Argument, CapturePart, Command, Requirement, Scope, Task } from '../graph.ts';
+import type { Facts } from '../kind.ts';
 import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
 import { type Chain, prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
 import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
-import type { RunFacts } from './facts.ts';
+import { type RunFacts, sourceFacts } from './facts.ts';
 import { type PlannedPart, partsProblem, plannedParts } from './parts.ts';
-import { snapshotsOf } from './snapshot.ts';
+import { questionsOf, snapshotsOf } from './snapshot.ts';
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;
 
@@ -18,16 +19,17 @@ export function compileCapture(
   purpose: 'backup' | 'safety' = 'backup',
 ): { action: CaptureAction; snapshots: Scope[]; requirements: Requirement[] } {
   const kind = findSource(backup.source.type);
-  const { parts, problem } = plannedParts(backup.source, facts);
-  const snapshots = purpose === 'backup' ? snapshotsOf(backup, parts, facts) : [];
+  const known = sourceFacts(facts, backup);
+  const { parts, problem } = plannedParts(backup.source, known);
+  const snapshots = purpose === 'backup' ? snapshotsOf(backup, parts, known) : [];
   const chain = sealingChain(backup, facts, facts.inspections);
   const mac = plan.signing ? undefined : macOf(backup);
   const group = purpose === 'backup' ? plan.groups.find(({ members }) => members.includes(backup.name)) : undefined;
-  const version = facts.survey?.version;
+  const version = known.survey?.version;
   const action: CaptureAction = {
     do: 'capture',
     backup: backup.name,
-    parts: parts.map((part, index) => compilePart(backup, part, chain, facts, snapshots[index]?.moment)),
+    parts: parts.map((part, index) => compilePart(backup, part, chain, known, snapshots[index]?.moment)),
     branches: [
       {
         variant: 'main',
@@ -60,7 +62,7 @@ export function compileCapture(
     snapshots: snapshots.flatMap((snapshot) => (snapshot ? [snapshot.scope] : [])),
     requirements: [
       ...partsProblem(backup.name, problem),
-      ...kind.requirements(backup.source.spec, facts),
+      ...kind.requirements(backup.source.spec, known),
       ...chain.requirements,
       ...priorityPrograms(backup),
     ],
@@ -72,10 +74,11 @@ function compilePart(
   backup: ResolvedBackup,
   { name, purpose, source }: PlannedPart,
   chain: Chain,
-  facts: RunFacts,
+  facts: Facts,
   moment: Argument | undefined,
 ): CapturePart {
   const kind = findSource(source.type);
+  const ask = questionsOf(backup, { name, purpose, source }, facts, moment);
   const captured = kind.capture(source.spec, facts, moment);
   const lower = (command: Command) => prioritized(command, backup.priority);
   return {
@@ -85,6 +88,7 @@ function compilePart(
     ...(captured.learn ? { learn: captured.learn } : {}),
     produce: lower(captured.produce),
     ...(captured.counter ? { counter: lower(captured.counter) } : {}),
+    ...(ask.length > 0 ? { ask } : {}),
     cleanup: captured.cleanup,
     plain: captured.plain,
     extension: kind.extension(source.spec) + chain.extension,
@@ -123,11 +127,12 @@ export function captureTask(
 /** Every command of a capture. */
 export function captureCommands({ parts, branches }: CaptureAction): Command[] {
   return [
-    ...parts.flatMap(({ prepare, learn, produce, counter, cleanup }) => [
+    ...parts.flatMap(({ prepare, learn, produce, counter, ask, cleanup }) => [
       ...prepare,
       ...Object.values(learn ?? {}),
       produce,
       ...(counter ? [counter] : []),
+      ...(ask ?? []).map(({ command }) => command),
       ...cleanup,
     ]),
     ...branches.flatMap(({ stages }) => stageCommands(stages)),

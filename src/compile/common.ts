@@ -15,8 +15,10 @@ export function leaseScopes(destinations: string[]): Scope[] {
   }));
 }
 
-export function directoryScope(id: ScopeId): Scope {
-  return { id, host: 'local', acquire: { do: 'directory' }, release: { do: 'remove-directory' }, outputs: ['path'] };
+/** `owner`: a user id that may work in it beside us. */
+export function directoryScope(id: ScopeId, owner?: number): Scope {
+  const acquire = { do: 'directory' as const, ...(owner === undefined ? {} : { owner }) };
+  return { id, host: 'local', acquire, release: { do: 'remove-directory' }, outputs: ['path'] };
 }
 
 /** Everything that can be known to fail is checked before anything starts. */

@@ -1,15 +1,14 @@
 import type { ScopeId, Task, TaskId, Value } from '../graph.ts';
-import type { Facts } from '../kind.ts';
-import type { Configured, PlannedStep } from '../plan/resolved.ts';
+import type { PlannedStep, ResolvedBackup } from '../plan/resolved.ts';
+import type { RunFacts } from './facts.ts';
 import { compileStep } from './steps.ts';
 
 export type HookName = 'before' | 'after' | 'on-failure' | 'finally';
 
 export type HookPlace = {
   plan: string;
-  /** Absent for hooks of the whole plan. */
-  backup?: string;
-  source: Configured | null;
+  /** Null for hooks of the whole plan. */
+  backup: Pick<ResolvedBackup, 'name' | 'source'> | null;
   /** The capture whose outputs are handed over, once there is one. */
   capture?: TaskId;
   within?: ScopeId[];
@@ -21,34 +20,36 @@ export function compileHook(
   steps: PlannedStep[],
   place: HookPlace,
   needs: Task['needs'],
-  facts: Facts,
+  facts: RunFacts,
 ): Task[] {
   const environment = hookEnvironment(hook, place);
+  const name = place.backup?.name;
   return steps.map((step, index) => {
-    const id = `${hook}:${place.backup ?? 'plan'}:${index + 1}`;
-    const previous = `${hook}:${place.backup ?? 'plan'}:${index}`;
-    const action = { do: 'step' as const, step: compileStep(step, place.source, environment, facts) };
+    const id = `${hook}:${name ?? 'plan'}:${index + 1}`;
+    const previous = `${hook}:${name ?? 'plan'}:${index}`;
+    const action = { do: 'step' as const, step: compileStep(step, place.backup, environment, facts) };
     return {
       id,
-      title: `${hook} ${place.backup ?? place.plan}`,
+      title: `${hook} ${name ?? place.plan}`,
       host: 'local',
       within: place.within ?? [],
       needs: index === 0 ? needs : [{ task: previous, on: 'ok' as const }],
       action,
       outputs: [],
       ...(step.timeout === undefined ? {} : { timeout: step.timeout }),
-      ...(place.backup ? { backup: place.backup } : {}),
+      ...(name === undefined ? {} : { backup: name }),
     };
   });
 }
 
 function hookEnvironment(hook: HookName, place: HookPlace): Record<string, Value> {
   const failed = hook === 'on-failure' || hook === 'finally';
-  const errors = place.backup ? (`backup:${place.backup}.errors` as const) : 'run.errors';
+  const name = place.backup?.name;
+  const errors = name === undefined ? 'run.errors' : (`backup:${name}.errors` as const);
   return {
     RUNNER_HOOK: hook,
     RUNNER_PLAN: place.plan,
-    ...(place.backup ? { RUNNER_BACKUP: place.backup } : {}),
+    ...(name === undefined ? {} : { RUNNER_BACKUP: name }),
     ...(place.capture && hook !== 'before'
       ? {
           RUNNER_ID: { out: `${place.capture}.id` as const },

@@ -1,24 +1,25 @@
 import type { Argument, Command, Step, Value } from '../graph.ts';
-import type { Facts } from '../kind.ts';
-import type { Configured, EnvironmentValue, PlannedStep, PlannedStop } from '../plan/resolved.ts';
-import { findSource } from '../registry.ts';
+import type { Question } from '../kind.ts';
+import type { Configured, EnvironmentValue, PlannedStep, PlannedStop, ResolvedBackup } from '../plan/resolved.ts';
+import { askKind } from './ask.ts';
+import { type RunFacts, sourceFacts } from './facts.ts';
 
 /** Seconds that a step may take when the plan says nothing. */
 const stepTimeout = 600;
 /** Seconds in which a URL must answer when the plan says nothing. */
 const httpWithin = 60;
 
-/** One step of a hook or of a recovery. `environment` is what the runner hands over (RUNNER_*). */
+/** One step of a hook or of a recovery; `backup` is null for hooks of the whole plan. `environment` is what the runner hands over (RUNNER_*). */
 export function compileStep(
   step: PlannedStep,
-  source: Configured | null,
+  backup: Pick<ResolvedBackup, 'name' | 'source'> | null,
   environment: Record<string, Value>,
-  facts: Facts,
+  facts: RunFacts,
 ): Step {
   if ('http' in step) return { step: 'http', url: step.http, within: step.within ?? step.timeout ?? httpWithin };
   if ('manual' in step) return { step: 'manual', text: step.manual };
   const timeout = step.timeout ?? stepTimeout;
-  if ('sql' in step) return { step: 'run', command: { ...queryLive(source, step.sql, facts), timeout } };
+  if ('sql' in step) return { step: 'run', command: { ...queryLive(backup, step.sql, facts), timeout } };
   return { step: 'run', command: external(step.run, { ...environment, ...values(step.environment) }, timeout) };
 }
 
@@ -62,9 +63,17 @@ export function values(environment: Record<string, EnvironmentValue> | undefined
 }
 
 /** A query on the live source; only kinds that answer queries get this far (a rule refuses `sql` elsewhere). */
-export function queryLive(source: Configured | null, sql: string, facts: Facts): Command {
-  const kind = source === null ? undefined : findSource(source.type);
-  if (source === null || !kind?.ask)
-    throw new Error(`a source of type ${source?.type ?? 'none'} answers no sql although the plan was validated`);
-  return kind.ask(source.spec, { sql }, null, facts);
+function queryLive(backup: Pick<ResolvedBackup, 'name' | 'source'> | null, sql: string, facts: RunFacts): Command {
+  if (backup === null) throw new Error('a hook of the whole plan asks a source although the plan was validated');
+  return askLive(backup, backup.source, { sql }, facts);
+}
+
+/** A question to the live source, asked where its programs run; `source` has the spec of the part that is meant. */
+export function askLive(
+  backup: Pick<ResolvedBackup, 'name' | 'source'>,
+  source: Configured,
+  question: Question,
+  facts: RunFacts,
+): Command {
+  return askKind(source, question, null, sourceFacts(facts, backup));
 }

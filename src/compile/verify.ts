@@ -1,12 +1,29 @@
 import type { Manifest } from '../catalog/format.ts';
-import type { Argument, Command, Graph, Level, Recipe, Requirement, Scope, StageRecord, Task } from '../graph.ts';
+import type {
+  Argument,
+  Graph,
+  Level,
+  PartId,
+  Recipe,
+  Requirement,
+  Scope,
+  ScopeId,
+  StageRecord,
+  Task,
+  VerifyPart,
+} from '../graph.ts';
+import type { Facts, Made, Question } from '../kind.ts';
 import type { Configured, PlannedVerification, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
-import { compileAssertions } from './assertions.ts';
+import { askedOf, compileAssertions } from './assertions.ts';
 import { openingChain } from './chain.ts';
 import { directoryScope, preflightTask, secretsOf, stageCommands } from './common.ts';
-import type { RunFacts } from './facts.ts';
+import { openingFacts, type RunFacts, sourceFacts } from './facts.ts';
+import { partsOf } from './parts.ts';
+import { recipeCommands } from './rewrite.ts';
+import { containerScope, isConfined, isContainer, scratchUser, throwaway } from './scratch.ts';
 import { seal } from './seal.ts';
+import { askLive } from './steps.ts';
 
 /**
  * One backup to be verified: its manifest says how it was made, `destinations` where copies lie, the best first. Null: all
@@ -14,17 +31,20 @@ import { seal } from './seal.ts';
  */
 export type Choice = { backup: string; id: string; manifest: Manifest | null; destinations: string[] };
 
+/** One artifact that is checked: its spec, how it was made and how it was sealed. */
+export type CheckPart = PartId & { source: Configured; made: Made; records: StageRecord[] };
+
 type Check = {
   id: string;
   title: string;
   backup: ResolvedBackup;
   artifact: Argument;
-  records: StageRecord[];
+  parts: CheckPart[];
   destinations: string[];
   check: PlannedVerification;
 };
 
-/** The check of one level, with the private directory in which it works. */
+/** The check of one level, with the private directory and the container in which it works. */
 export function verifyTask(
   plan: ResolvedPlan,
   check: Check,
@@ -32,19 +52,22 @@ export function verifyTask(
   facts: RunFacts,
 ): { task: Task; scopes: Scope[]; requirements: Requirement[] } {
   const { backup } = check;
-  const { level, every, at } = check.check;
-  const scope = directoryScope(`scratch:${check.id}:${level}`);
-  const opening =
-    level === 'checksum' ? { stages: [], requirements: [] } : openingChain(plan, backup, check.records, facts);
-  const recipe = recipeFor(level, backup.source, facts);
-  const assert =
-    level === 'restore' ? compileAssertions(check.check.assert, backup.source, { work: 'restored' }, facts) : [];
-  const commands = [...stageCommands(opening.stages), ...recipeCommands(recipe)];
+  const { level, every, at, into = 'scratch' } = check.check;
+  const container: ScopeId = `container:${check.id}:${level}`;
+  const opened =
+    level === 'checksum' ? [] : check.parts.map((_, index) => openPart(plan, check, index, container, facts));
+  const isThrowaway = opened.some(({ throwaway: isOne }) => isOne);
+  const directory = directoryScope(
+    `scratch:${check.id}:${level}`,
+    isThrowaway && isConfined(into, facts) ? scratchUser : undefined,
+  );
+  const scopes = [directory, ...(isThrowaway && isContainer(into) ? [containerScope(container, into.docker)] : [])];
+  const parts = opened.map(({ part }) => part);
   const task: Task = {
     id: `verify:${check.id}:${level}`,
     title: check.title,
     host: 'local',
-    within: [scope.id],
+    within: scopes.map(({ id }) => id),
     needs,
     action: {
       do: 'verify',
@@ -52,38 +75,67 @@ export function verifyTask(
       backup: backup.name,
       id: check.artifact,
       destinations: at ? [at] : check.destinations,
-      decode: opening.stages,
-      recipe,
-      assert,
+      parts,
       ...(every === undefined ? {} : { every }),
     },
     outputs: [],
     backup: backup.name,
   };
+  const commands = parts.flatMap(({ decode, recipe, assert }) => [
+    ...stageCommands(decode),
+    ...recipeCommands(recipe),
+    ...assert.flatMap((assertion) => ('command' in assertion ? [assertion.command] : [])),
+  ]);
   return {
     task,
-    scopes: [scope],
-    requirements: [...opening.requirements, ...secretsOf(commands, `backup "${backup.name}" is verified`)],
+    scopes,
+    requirements: [
+      ...opened.flatMap(({ requirements }) => requirements),
+      ...secretsOf(commands, `backup "${backup.name}" is verified`),
+    ],
   };
 }
 
-function recipeFor(level: Level, source: Configured, facts: RunFacts): Recipe | null {
+type Opening = { part: VerifyPart; requirements: Requirement[]; throwaway: boolean };
+
+/** How one artifact is opened for this check, or why nothing here can. */
+function openPart(plan: ResolvedPlan, check: Check, index: number, container: ScopeId, facts: RunFacts): Opening {
+  const { backup, parts, check: planned } = check;
+  const { name, purpose, source, made, records } = parts[index]!;
+  const known = openingFacts(facts, made);
+  const { stages, requirements } = openingChain(plan, backup, records, known);
+  const opening = { name, purpose, decode: stages };
   const kind = findSource(source.type);
-  if (level === 'content') return kind.content(source.spec, facts);
-  if (level === 'restore')
-    return kind.restores(source.spec) === 'none'
-      ? kind.content(source.spec, facts)
-      : kind.restore(source.spec, { path: { work: 'restored' } }, facts);
-  return null;
+  // Questions are asked of data; roles and the like have none.
+  const asserted = planned.level === 'restore' && purpose === 'data' ? planned.assert : [];
+  if (planned.level === 'restore' && kind.scratch) {
+    const folder = parts.length > 1 ? `part-${index + 1}` : null;
+    const { into = 'scratch' } = planned;
+    const scratch = throwaway({ source, into, made, folder, container }, facts);
+    if ('missing' in scratch) {
+      const { missing } = scratch;
+      return { part: { ...opening, recipe: null, assert: [], missing }, requirements, throwaway: false };
+    }
+    const { recipe, target, ask } = scratch;
+    const socket = target.server?.at === 'socket' ? { RUNNER_SOCKET: target.server.directory } : {};
+    const assert = compileAssertions(asserted, { source, target: target.path, ask, environment: socket });
+    return { part: { ...opening, recipe, assert }, requirements, throwaway: true };
+  }
+  const live = (question: Question) => askLive(backup, source, question, facts);
+  const target = { work: 'restored' };
+  const assert = compileAssertions(asserted, { ...askedOf(source, target, known), live });
+  return {
+    part: { ...opening, recipe: recipeFor(planned.level, source, known), assert },
+    requirements,
+    throwaway: false,
+  };
 }
 
-export function recipeCommands(recipe: Recipe | null): Command[] {
-  if (!recipe) return [];
-  return [
-    ...(recipe.prepare ?? []),
-    ...('consume' in recipe.intake ? [recipe.intake.consume] : []),
-    ...(recipe.cleanup ?? []),
-  ];
+function recipeFor(level: Level, { type, spec }: Configured, facts: Facts): Recipe {
+  const kind = findSource(type);
+  return level === 'content' || kind.restores(spec) === 'none'
+    ? kind.content(spec, facts)
+    : kind.restore(spec, { path: { work: 'restored' } }, facts);
 }
 
 /** The checks that `runner verify` makes of a backup: its plan's, or one level, each now whether due or not. */
@@ -99,6 +151,12 @@ function checksFor(backup: ResolvedBackup, level: Level | undefined): PlannedVer
   return levels.map(planned);
 }
 
+function manifestParts(manifest: Manifest, backup: ResolvedBackup, facts: RunFacts): CheckPart[] {
+  return partsOf(manifest, backup.source, sourceFacts(facts, backup)).map(
+    ({ name, purpose, source, made, artifact }) => ({ name, purpose, source, made, records: artifact.stages }),
+  );
+}
+
 /** `runner verify`: backups that lie at destinations are opened and checked through them. */
 export function compileVerify(
   plan: ResolvedPlan,
@@ -111,12 +169,12 @@ export function compileVerify(
   for (const { backup: name, id, manifest, destinations } of options.choices) {
     const backup = plan.backups.find((candidate) => candidate.name === name);
     if (!backup) continue;
-    const records = manifest?.artifacts[0]?.stages ?? [];
+    const parts = manifest ? manifestParts(manifest, backup, facts) : [];
     for (const check of checksFor(backup, manifest ? options.level : 'checksum')) {
       const title = `verify ${check.level} of ${id}`;
       const compiled = verifyTask(
         plan,
-        { id, title, backup, artifact: id, records, destinations, check },
+        { id, title, backup, artifact: id, parts, destinations, check },
         [{ task: 'preflight', on: 'ok' }],
         facts,
       );

@@ -48,17 +48,18 @@ function lostItsReader(stage: Ended): boolean {
 
 function errorOf(stage: Ended, next: Ended | undefined): RunnerError {
   if (stage.fault !== undefined) return asRunnerError(stage.fault.error);
+  const where = stage.where === undefined ? '' : ` in ${stage.where}`;
   const name = basename(stage.argv[0] ?? '');
   if (stage.signal === 'SIGPIPE' || stage.exitCode === 141) {
     const reader = next === undefined ? 'what reads its output' : `"${basename(next.argv[0] ?? '')}" after it`;
-    return new RunnerError(`"${name}" could not hand on all of its output: ${reader} stopped reading.`);
+    return new RunnerError(`"${name}"${where} could not hand on all of its output: ${reader} stopped reading.`);
   }
   const how =
     stage.signal === null
       ? `failed with exit code ${stage.exitCode}`
       : `was killed by ${stage.signal}${stage.signal === 'SIGKILL' ? ' (by hand, or the system ran out of memory)' : ''}`;
   const said = lastLines(stage.stderr);
-  return new RunnerError(`"${name}" ${how}${said === '' ? '; it printed no reason.' : `: ${said}`}`);
+  return new RunnerError(`"${name}"${where} ${how}${said === '' ? '; it printed no reason.' : `: ${said}`}`);
 }
 
 /** A reason as an error that can be shown; an abort without one is an interruption. */
@@ -71,7 +72,8 @@ export function asRunnerError(error: unknown): RunnerError {
   return new RunnerError(message, { cause: error });
 }
 
-function lastLines(stderr: string): string {
+/** The end of what a program said, in one line. */
+export function lastLines(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   return lines
     .filter((line) => line !== '')

@@ -15,7 +15,8 @@ export async function endGroup(group: number): Promise<void> {
   signalGroup(group, 'SIGKILL');
 }
 
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+/** False where nothing of the group is left. */
+export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-group, signal);
   } catch {

@@ -13,7 +13,7 @@ export type PourOptions = {
   /** The artifact's bytes. */
   source: Readable;
   decode: readonly Launch[];
-  intake: { consume: Launch } | { file: string; mode: number } | { discard: true };
+  intake: { consume: Launch } | { file: string; mode: number; owner?: number } | { discard: true };
   tail?: Tail;
   /** What the artifact must be; compared before the end of input is given. */
   expected?: { size: number; sha256: string };
@@ -50,7 +50,7 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
   const output = stdout === undefined ? 'discard' : 'pipe';
   const pipeline = startPipeline([launch], { input: 'pipe', output, guard, signal });
   const input = pipeline.input as Writable;
-  const letGo = holdOpen(input);
+  const letGo = launch.remote === undefined ? holdOpen(input) : () => {};
   void pipeline.ended.then(letGo);
   const printing =
     stdout === undefined
@@ -91,11 +91,12 @@ function holdOpen(input: Writable): () => void {
   return () => void holder.kill('SIGKILL');
 }
 
-async function file(intake: { file: string; mode: number }): Promise<Mouth> {
+async function file(intake: { file: string; mode: number; owner?: number }): Promise<Mouth> {
   const handle = await open(intake.file, 'wx', intake.mode).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'EEXIST' ? 'it exists already' : error.code;
     throw new RunnerError(`${intake.file} cannot be written: ${why}.`, { cause: error });
   });
+  if (intake.owner !== undefined) await handle.chown(intake.owner, intake.owner);
   return {
     take: async (batch) => {
       let rest = batch;

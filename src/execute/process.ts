@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { RunnerError } from '../diagnostic.ts';
-import { endGroup } from './group.ts';
+import { endGroup, signalGroup } from './group.ts';
 import type { Guard } from './guard.ts';
 import type { Ended, Fault, Launch } from './launch.ts';
 import { Stderr } from './stderr.ts';
@@ -22,18 +22,30 @@ export type Started = {
   running: boolean;
   /** TERM to the process group, 5 s, KILL. What has ended by itself keeps its own verdict. */
   stop(fault: Fault): void;
+  /**
+   * Tells the program to end, and kills its group when it has not within `seconds`. Resolves when nothing of the group is left. How
+   * it ended is its own verdict.
+   */
+  finish(how: 'end-of-input' | NodeJS.Signals, seconds: number): Promise<Ended>;
   /** Never rejects. Resolves when it is reaped and, after `stop`, its whole group is gone. */
   ended: Promise<Ended>;
 };
 
-type End = { exitCode: number | null; signal: string | null; seconds: number };
+export type End = { exitCode: number | null; signal: string | null; seconds: number };
 
-/** Starts one program as the leader of its own session, so that its descendants can be ended with it. */
+/** What the end of a process says of the program that it stands for. */
+export type Translated = Pick<Ended, 'exitCode' | 'signal' | 'where' | 'bytes' | 'fault'>;
+
+/**
+ * Starts one program as the leader of its own session, so that its descendants can be ended with it. `translate` is asked what
+ * its end means where it only stands for another one.
+ */
 export function startProcess(
   launch: Launch,
   stdin: 'ignore' | 'pipe' | Readable,
   stdout: 'ignore' | 'pipe' | number,
   guard: Pick<Guard, 'watch' | 'unwatch'>,
+  translate?: (end: End, stderr: string) => Promise<Translated>,
 ): Started {
   const began = performance.now();
   const stderr = new Stderr(launch.exits);
@@ -59,7 +71,7 @@ export function startProcess(
         );
   child.stderr?.on('data', (chunk: Buffer) => stderr.take(chunk));
   const conclude = async (): Promise<Ended> => {
-    const end = await Promise.race([
+    let end: End = await Promise.race([
       failure.then((error): End => {
         fault ??= { kind: 'not-found', error: explain(launch, error) };
         return { exitCode: null, signal: null, seconds: secondsSince(began) };
@@ -72,10 +84,23 @@ export function startProcess(
     for (const { fd } of launch.feed) (child.stdio[fd] as Writable | undefined)?.destroy();
     await ending;
     if (group !== undefined) guard.unwatch(group);
+    const { fault: told, ...meant } = (await translate?.(end, stderr.text())) ?? {};
+    fault = told ?? fault;
+    end = { ...end, ...meant };
     const judged = fault === undefined ? stderr.verdict(end.exitCode) : { verdict: 'failed' as const, notes: [] };
     return { argv: launch.argv, ...end, stderr: stderr.text(), ...judged, ...(fault && { fault }) };
   };
-  return { stdin: child.stdin, stdout: child.stdout, running: group !== undefined, stop, ended: conclude() };
+  const ended = conclude();
+  const finish: Started['finish'] = async (how, seconds) => {
+    if (how === 'end-of-input') child.stdin?.end();
+    else if (!reaped) child.kill(how);
+    const last = group === undefined ? undefined : setTimeout(() => signalGroup(group, 'SIGKILL'), seconds * 1000);
+    const end = await ended;
+    clearTimeout(last);
+    if (group !== undefined) await endGroup(group);
+    return end;
+  };
+  return { stdin: child.stdin, stdout: child.stdout, running: group !== undefined, stop, finish, ended };
 }
 
 /** A stage that is not even tried, because another one could not be started. */
@@ -90,7 +115,8 @@ export function neverRan(launch: Launch, error: Error, kind: Fault['kind'] = 'no
     notes: [],
     fault: { kind, error },
   };
-  return { stdin: null, stdout: null, running: false, stop: () => {}, ended: Promise.resolve(ended) };
+  const over = Promise.resolve(ended);
+  return { stdin: null, stdout: null, running: false, stop: () => {}, finish: () => over, ended: over };
 }
 
 /** Resolves when the stream is closed, or destroys it after `seconds` without data. */
@@ -166,7 +192,7 @@ function exit(child: ChildProcess, began: number): Promise<End> {
   });
 }
 
-function tooSlow(launch: Launch): Error {
+export function tooSlow(launch: Launch): Error {
   return new RunnerError(`"${launch.argv[0]}" was ended: it ran longer than its timeout of ${launch.timeout} s.`);
 }
 

@@ -2,7 +2,7 @@
 import { type Lookup, render } from '../bind.ts';
 import { partLabel } from '../catalog/artifacts.ts';
 import { partSuffix } from '../catalog/part-name.ts';
-import type { Action, Assertion, CapturePart, Requirement, RestoreOrigin, Step } from '../graph.ts';
+import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, Step } from '../graph.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import { quote, recipeLines, shellLine, shellPipeline } from './shell.ts';
 
@@ -23,9 +23,15 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
     case 'admit':
       return [`read ${origin(action.from, action.id)} whole and compare its SHA-256 with the manifest`];
     case 'unpack':
-      return recipeLines(`get ${origin(action.from, action.id)}`, action.decode, action.recipe, lookup)
-        .map(dollar)
-        .concat((action.recipe.finish ?? []).flatMap((assertion) => assertionLines(assertion, lookup)));
+      return [
+        ...recipeLines(`get ${origin(action.from, action.id)}`, action.decode, action.recipe, lookup).map(dollar),
+        ...(action.recipe.finish ?? []).flatMap((assertion) => assertionLines(assertion, lookup)),
+        ...(action.over ? [`should it fail: ${putBackText(action.over)}`] : []),
+      ];
+    case 'run':
+      return action.commands.map((command) => dollar(shellLine(command, lookup)));
+    case 'hold':
+      return [dollar(`${shellLine(action.held.command, lookup)} &`)];
     case 'assert':
       return action.assert.flatMap((assertion) => assertionLines(assertion, lookup));
     case 'reserve':
@@ -36,6 +42,8 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
     case 'unswap':
       if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
       return [`move ${action.aside} back to ${action.target}`];
+    case 'put-back':
+      return putBackLines(action, lookup);
     case 'discard':
       return [`remove ${action.path}`];
     default:
@@ -63,8 +71,9 @@ function captureLines(action: Capture, lookup: Lookup): string[] {
 function partLines(part: CapturePart, { branches }: Capture, lookup: Lookup): string[] {
   const links = [part.produce, ...(part.counter ? [part.counter] : [])].map((command) => shellLine(command, lookup));
   const before = [...Object.values(part.learn ?? {}), ...part.prepare];
+  const after = [...(part.ask ?? []).map(({ command }) => command), ...part.cleanup];
   const lines = branches.flatMap(({ stages }) =>
-    shellPipeline({ before, links, stages, after: part.cleanup, end: '' }, lookup).map(dollar),
+    shellPipeline({ before, links, stages, after, end: '' }, lookup).map(dollar),
   );
   const title = part.name === null ? [] : [`${partLabel(part)} ({ext} is ${partSuffix(part)}${part.extension}):`];
   return [...title, ...lines];
@@ -91,20 +100,25 @@ function expectLines(expect: Capture['expect']): string[] {
 }
 
 function verifyLines(action: Verify, lookup: Lookup): string[] {
-  const id = render(action.id, lookup);
+  const from = `get ${action.destinations.join(' or ')}:${render(action.id, lookup)}`;
   const due = action.every === undefined ? [] : [`when the last pass is older than ${formatDuration(action.every)}`];
-  const opened = recipeLines(`get ${action.destinations.join(' or ')}:${id}`, action.decode, action.recipe, lookup).map(
-    dollar,
-  );
-  const assertions = [...(action.recipe?.finish ?? []), ...action.assert].flatMap((assertion) =>
-    assertionLines(assertion, lookup),
-  );
-  return [...due, ...opened, ...assertions];
+  if (action.level === 'checksum') return [...due, dollar(`${from} | sha256`)];
+  const parts = action.parts.flatMap((part) => {
+    const origin = action.parts.length > 1 ? `${from} (${partLabel(part)})` : from;
+    if (part.missing !== undefined) return [`nothing can be proven here: ${part.missing}`];
+    const { decode, recipe, assert } = part;
+    return [
+      ...recipeLines(origin, decode, recipe, lookup).map(dollar),
+      ...[...(recipe?.finish ?? []), ...assert].flatMap((assertion) => assertionLines(assertion, lookup)),
+    ];
+  });
+  return [...due, ...parts];
 }
 
 function assertionLines(assertion: Assertion, lookup: Lookup): string[] {
   const check = `assert ${assertion.title}`;
   if (assertion.check === 'exit') return [`$ ${shellLine(assertion.command, lookup)}`];
+  if (assertion.check === 'contents') return [`$ ${shellLine(assertion.command, lookup)}`, check];
   if (assertion.check !== 'output') return [check];
   const reference = assertion.reference ? [`$ ${shellLine(assertion.reference, lookup)}`] : [];
   return [`$ ${shellLine(assertion.command, lookup)}`, ...reference, check];
@@ -131,6 +145,17 @@ function requirementLine(requirement: Requirement): string {
     case 'destination':
       return `destination ${requirement.destination}${requirement.minimumFree === undefined ? '' : ` with ${formatSize(requirement.minimumFree)} free`}`;
   }
+}
+
+function putBackText({ target, commands, copy }: PutBack): string {
+  if (copy) return `put the safety copy ‹${copy.from}.id› back in ${target}`;
+  return commands.length > 0 ? `leave ${target} as empty as it is` : `nothing brings back what ${target} holds`;
+}
+
+function putBackLines({ commands, copy }: PutBack, lookup: Lookup): string[] {
+  if (!copy) return commands.map((command) => dollar(shellLine(command, lookup)));
+  const place = `get ${copy.destinations.join(' or ')}:${render({ out: `${copy.from}.id` }, lookup)}`;
+  return recipeLines(place, copy.decode, copy.recipe, lookup).map(dollar);
 }
 
 function origin(from: RestoreOrigin, id: string): string {

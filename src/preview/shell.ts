@@ -46,8 +46,17 @@ export function recipeLines(origin: string, decode: Stage[], recipe: Recipe | nu
       : 'file' in intake
         ? ` > ${quote(render(intake.file, lookup))}`
         : ' > /dev/null';
-  return shellPipeline(
-    { before: recipe.prepare ?? [], links: [origin], stages: decode, after: recipe.cleanup ?? [], end: consumer },
-    lookup,
-  );
+  const line = (command: Command) => shellLine(command, lookup);
+  const servers = (after: 'prepare' | 'intake') =>
+    (recipe.servers ?? []).filter((server) => server.after === after).map(({ held }) => `${line(held.command)} &`);
+  const links = [origin, ...decode.map(({ command }) => line(command))].join(' | ');
+  return [
+    ...(recipe.prepare ?? []).map(line),
+    ...servers('prepare'),
+    ...decode.flatMap(({ prepare }) => (prepare ?? []).map(line)),
+    `${links}${consumer}`,
+    ...decode.flatMap(({ cleanup }) => (cleanup ?? []).map(line)),
+    ...servers('intake'),
+    ...[...(recipe.load ?? []), ...(recipe.cleanup ?? []), ...(recipe.sweep ?? [])].map(line),
+  ];
 }

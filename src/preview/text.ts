@@ -6,6 +6,9 @@ import { actionLines } from './lines.ts';
 /** Tasks that say nothing a reviewer would ask: they appear in the JSON, not in the text. */
 const quiet = new Set(['settle', 'document', 'prune']);
 
+/** Scopes whose beginning and end a reviewer would want to see. */
+const shown = new Set(['step', 'run', 'hold']);
+
 /** The whole graph for a person: every command, every deletion, the digest. The lookup fills in what a run knows. */
 export function renderText(graph: Graph, lookup: Lookup = placeholders): string {
   const blocks = [
@@ -18,7 +21,7 @@ export function renderText(graph: Graph, lookup: Lookup = placeholders): string 
 }
 
 function taskBlock(task: Task, graph: Graph, lookup: Lookup): string {
-  const around = graph.scopes.filter(({ id, acquire }) => task.within.includes(id) && acquire.do === 'step');
+  const around = graph.scopes.filter(({ id, acquire }) => task.within.includes(id) && shown.has(acquire.do));
   const held = (scope: Scope, side: 'acquire' | 'release') => actionLines(scope[side], lookup);
   const lines = [
     ...around.flatMap((scope) => held(scope, 'acquire')),

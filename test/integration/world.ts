@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { executeGraph, type RunOptions, type RunOutcome } from '../../src/execute/run.ts';
-import type { Action, CapturePart, Command, Graph, Recipe, Scope, Stage, Task } from '../../src/graph.ts';
+import type { Action, CapturePart, Command, Graph, Scope, Stage, Task, VerifyPart } from '../../src/graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../../src/plan/resolved.ts';
 import type { Event } from '../../src/report/events.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';
@@ -234,20 +234,21 @@ export function verifyTask(
   world: World,
   level: 'checksum' | 'content' | 'restore',
   id: string | { out: 'capture.id' },
-  change: Partial<Extract<Action, { do: 'verify' }>> = {},
+  change: Partial<Extract<Action, { do: 'verify' }> & VerifyPart> = {},
   needs: Task['needs'] = [],
 ): Task {
-  const recipe: Recipe | null = level === 'checksum' ? null : { intake: { discard: true } };
-  const base = {
-    do: 'verify' as const,
+  const { decode = [], recipe = { intake: { discard: true } }, assert = [], missing, ...rest } = change;
+  const part: VerifyPart = { name: null, purpose: 'data', decode, recipe, assert, ...(missing ? { missing } : {}) };
+  const action: Action = {
+    do: 'verify',
     level,
     backup: 'orders',
     id,
     destinations: world.names,
-    decode: [],
-    assert: [],
+    parts: level === 'checksum' ? [] : [part],
+    ...rest,
   };
-  return task(`verify:${level}`, { ...base, recipe, ...change }, needs, { within: ['work'] });
+  return task(`verify:${level}`, action, needs, { within: ['work'] });
 }
 
 export async function readJson(path: string): Promise<Record<string, unknown>> {

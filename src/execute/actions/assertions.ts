@@ -7,27 +7,39 @@ import { RunnerError } from '../../diagnostic.ts';
 import type { Assertion, Command, Expect } from '../../graph.ts';
 import { faultOf } from '../pipeline.ts';
 import type { PerformContext } from '../task-context.ts';
+import { contentsProblem, partsIn } from './contents.ts';
 import type { RunContext } from './context.ts';
 import { countFiles } from './count-files.ts';
 import { exists } from './directory.ts';
 import { type Programs, programsOf } from './programs.ts';
+import { Unproven } from './unproven.ts';
 
 /** Data that was restored or read is not what the plan says it must be. Anything else is a fault of the machine. */
 export class AssertionFailed extends RunnerError {
   override readonly name = 'AssertionFailed';
 }
 
-/** Checks all of them and throws one AssertionFailed that names each that does not hold. Returns what each one gave. */
+/** What the source answered when the backup was made, by question, as the manifest keeps it. */
+export type Answers = Readonly<Record<string, string>>;
+
+/** Bytes that the answer to a question about the whole contents may have. */
+export const longestAnswer = 16 * 1024 * 1024;
+
+/**
+ * Checks all of them and throws one AssertionFailed that names each that does not hold, or Unproven where there is nothing to
+ * compare with. Returns what each one gave.
+ */
 export async function assertAll(
   assertions: readonly Assertion[],
   run: RunContext,
   context: PerformContext,
+  answers: Answers = {},
 ): Promise<Record<string, string>> {
   const programs = programsOf(run, context);
   const values: Record<string, string> = {};
   const failed: string[] = [];
   for (const assertion of assertions) {
-    const found = await check(assertion, programs, context);
+    const found = await check(assertion, programs, context, answers);
     values[assertion.title] = found.value;
     if (found.problem !== null) failed.push(`${assertion.title}: ${found.problem}`);
   }
@@ -37,20 +49,21 @@ export async function assertAll(
 
 type Found = { value: string; problem: string | null };
 
-async function check(assertion: Assertion, programs: Programs, context: PerformContext): Promise<Found> {
+async function check(
+  assertion: Assertion,
+  programs: Programs,
+  context: PerformContext,
+  answers: Answers,
+): Promise<Found> {
   switch (assertion.check) {
     case 'exit': {
       const { problem } = await outputOf(assertion.command, programs);
       return { value: problem === null ? 'exit 0' : 'failed', problem };
     }
-    case 'output': {
-      const { value, problem: broken } = await outputOf(assertion.command, programs);
-      if (broken !== null) return { value, problem: broken };
-      if (!assertion.reference) return { value, problem: compare(value, assertion.expect) };
-      const reference = (await programs.run(assertion.reference)).stdout.trim();
-      const problem = compare(value, assertion.expect) ?? differs(value, reference, assertion.tolerance ?? 0);
-      return { value, problem };
-    }
+    case 'output':
+      return await checkOutput(assertion, programs, answers);
+    case 'contents':
+      return await checkContents(assertion, programs, answers);
     case 'count': {
       const count = String(await countFiles(render(assertion.directory, context.lookup), assertion.pattern ?? '**'));
       return { value: count, problem: compare(count, assertion.expect) };
@@ -60,9 +73,47 @@ async function check(assertion: Assertion, programs: Programs, context: PerformC
   }
 }
 
+async function checkOutput(
+  assertion: Extract<Assertion, { check: 'output' }>,
+  programs: Programs,
+  answers: Answers,
+): Promise<Found> {
+  const { command, expect, question, reference, tolerance = 0 } = assertion;
+  const { value, problem: broken } = await outputOf(command, programs);
+  if (broken !== null) return { value, problem: broken };
+  const problem = compare(value, expect);
+  if (problem !== null || (question === undefined && !reference)) return { value, problem };
+  const kept = question === undefined ? undefined : keptAnswer(answers, question);
+  if (kept === undefined && !reference) throw nothingKept();
+  const wanted = kept ?? (await programs.run(reference!)).stdout.trim();
+  return { value, problem: differs(value, wanted, tolerance) };
+}
+
+async function checkContents(
+  { command, contents, question, tolerance = 0 }: Extract<Assertion, { check: 'contents' }>,
+  programs: Programs,
+  answers: Answers,
+): Promise<Found> {
+  const kept = keptAnswer(answers, question);
+  if (kept === undefined) throw nothingKept();
+  const { value, problem } = await outputOf(command, programs);
+  const told = `${partsIn(value)} of ${partsIn(kept)}`;
+  return { value: told, problem: problem ?? contentsProblem(contents, value, kept, tolerance) };
+}
+
+function keptAnswer(answers: Answers, question: string): string | undefined {
+  return Object.hasOwn(answers, question) ? answers[question] : undefined;
+}
+
+function nothingKept(): Unproven {
+  return new Unproven(
+    'its manifest does not say what the source held (it was made before the plan compared with the source, or the source did not answer): make a new backup',
+  );
+}
+
 /** A program that says no speaks of the data; one that could not be started or ran out of time says nothing of it. */
 async function outputOf(command: Command, programs: Programs): Promise<Found> {
-  const finished = await programs.attempt(command);
+  const finished = await programs.attempt(command, { maxOutput: longestAnswer });
   const fault = faultOf([finished]);
   if (fault && finished.fault) throw fault;
   return { value: finished.stdout.trim(), problem: fault?.message ?? null };
@@ -109,7 +160,7 @@ function differs(value: string, reference: string, tolerance: number): string | 
   if (value === reference) return null;
   const [restored, live] = [numberIn(value), numberIn(reference)];
   if (restored !== null && live !== null && Math.abs(restored - live) <= Math.abs(live) * tolerance) return null;
-  return `it is ${shown(value)}, the source has ${shown(reference)}`;
+  return `it is ${shown(value)}, the source had ${shown(reference)}`;
 }
 
 function numberIn(text: string): number | null {

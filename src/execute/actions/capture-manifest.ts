@@ -53,6 +53,7 @@ export function buildManifest(
     sequence: place.sequence,
     previous: place.previous,
     recovery: single?.recovery ?? [],
+    ...(single?.answers ? { answers: single.answers } : {}),
     ...(known.set ? { set: { name: known.set.name, id: run.run, members: known.set.members } } : {}),
   };
 }
@@ -81,6 +82,7 @@ function describePart(action: CaptureAction, index: number, caught: Caught, cont
     plainSize: streamed.plainSize,
     recovery,
     ...(Object.keys(learnt.facts).length > 0 ? { facts: learnt.facts } : {}),
+    ...(Object.keys(learnt.answers).length > 0 ? { answers: learnt.answers } : {}),
   };
 }
 

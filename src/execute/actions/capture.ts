@@ -3,7 +3,7 @@ import { RunnerError } from '../../diagnostic.ts';
 import type { Command } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { type Copy, commitCopy, openCopies, openSinks, prepareCopies, summary, undoCopies } from './capture-copies.ts';
-import { learnFacts } from './capture-facts.ts';
+import { askSource, learnFacts } from './capture-facts.ts';
 import { buildManifest, sealed } from './capture-manifest.ts';
 import { identify, type Place } from './capture-place.ts';
 import { type Caught, type CaughtPart, streamInto } from './capture-stream.ts';
@@ -71,6 +71,8 @@ async function readParts(
         throw new RunnerError(`no destination could be written to: ${sentences(failures(copies))}`);
       const streamed = await streamInto(action, part, { sinks, onBytes }, run, context);
       for (const { name, error } of streamed.failed) copies.find((copy) => copy.name === name)!.error ??= error;
+      const before = caught.map((one) => one.learnt);
+      await askSource(part, learnt, before, run, context);
       caught.push({ streamed, learnt });
     } finally {
       await cleanUp(action, part.cleanup, run, context);

@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { newNonce } from '../../catalog/identity.ts';
@@ -11,14 +11,21 @@ import { codeOf, textOf } from './errors.ts';
 
 /**
  * A private directory (0700) below TMPDIR, named after the run. The guard is told its name before it is made: it removes it if
- * we cannot, however early we die.
+ * we cannot, however early we die. An `owner` works in it as the only member of its group, and cannot move what is ours there.
  */
-export async function makeDirectory(run: RunContext): Promise<Performed> {
+export async function makeDirectory(
+  { owner }: Extract<Action, { do: 'directory' }>,
+  run: RunContext,
+): Promise<Performed> {
   const parent = run.host.environment.TMPDIR || tmpdir();
   const path = join(parent, `runner-${run.run}-${newNonce()}`);
   run.guard.removeLater(path);
   try {
     await mkdir(path, { mode: 0o700 });
+    if (owner !== undefined) {
+      await chown(path, 0, owner);
+      await chmod(path, 0o1770);
+    }
   } catch (error) {
     // Whatever lies there is not ours.
     run.guard.keep(path);
@@ -47,7 +54,9 @@ export async function reserve(action: Extract<Action, { do: 'reserve' }>, run: R
 
 /** Removes a path and its companions; what is already gone is fine. */
 export async function discard(action: Extract<Action, { do: 'discard' }>, run: RunContext): Promise<Performed> {
-  for (const suffix of ['', ...action.companions]) await removeTree(run, action.path + suffix);
+  const { path, companions, neighbours = [] } = action;
+  for (const suffix of ['', ...companions, ...neighbours.map((name) => `.${name}`)])
+    await removeTree(run, path + suffix);
   return {};
 }
 

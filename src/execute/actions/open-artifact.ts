@@ -1,13 +1,15 @@
 import type { Readable } from 'node:stream';
 import { render } from '../../bind.ts';
 import type { Assertion, Command, Intake, Recipe, Stage } from '../../graph.ts';
+import { faultOf } from '../blame.ts';
 import type { PourOptions } from '../intake.ts';
 import type { Ended } from '../launch.ts';
 import { type Poured, pour } from '../pour.ts';
 import type { PerformContext } from '../task-context.ts';
-import { assertAll } from './assertions.ts';
+import { type Answers, assertAll } from './assertions.ts';
 import type { RunContext } from './context.ts';
-import { programsOf } from './programs.ts';
+import { type Holding, NeverReady, startHeld } from './hold.ts';
+import { type Programs, programsOf } from './programs.ts';
 import { progressOf } from './progress.ts';
 
 export type Opening = {
@@ -18,6 +20,8 @@ export type Opening = {
   recipe: Recipe;
   /** Checked after the recipe's own, before its clean-up. */
   assert?: readonly Assertion[];
+  /** What the source answered when the backup was made, by question. */
+  answers?: Answers;
 };
 
 export type Opened = Poured & { values: Record<string, string>; notes: string[] };
@@ -34,20 +38,65 @@ export class PourFailed extends Error {
   }
 }
 
-/** Sends an artifact through its decoders into its recipe's intake and asserts the result. Clean-up always runs. */
+/**
+ * Sends an artifact through its decoders into its recipe's intake and asserts the result. Clean-up always runs, while the
+ * recipe's servers are still there; then they are ended.
+ */
 export async function openArtifact(opening: Opening, run: RunContext, context: PerformContext): Promise<Opened> {
   const { recipe, decode } = opening;
   const programs = programsOf(run, context);
+  const servers: Holding[] = [];
   try {
     for (const stage of decode) await programs.runAll(stage.prepare);
     await programs.runAll(recipe.prepare);
+    await startServers('prepare', recipe, servers, run, context);
     const poured = await pourThrough(opening, run, context);
-    const values = await assertAll([...(recipe.finish ?? []), ...(opening.assert ?? [])], run, context);
-    return { ...poured, values, notes: poured.ended.flatMap(({ notes }) => notes) };
+    await startServers('intake', recipe, servers, run, context);
+    const loaded = await load(recipe.load ?? [], programs);
+    const asserted = [...(recipe.finish ?? []), ...(opening.assert ?? [])];
+    const values = await assertAll(asserted, run, context, opening.answers);
+    return { ...poured, values, notes: [...poured.ended, ...loaded].flatMap(({ notes }) => notes) };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // Whatever its clients complain about: without the server nothing can be said of the data.
+    const lost = servers.map((server) => server.lost()).find((one) => one !== null);
+    throw lost ? lost.error : error;
   } finally {
     opening.source.destroy();
     await programs.cleanUp([...(recipe.cleanup ?? []), ...decode.flatMap((stage) => stage.cleanup ?? [])]);
+    for (const server of servers.toReversed()) await server.release();
+    await programs.cleanUp(recipe.sweep);
   }
+}
+
+/** A server that reads what the intake wrote and ends over it speaks of the data, as a consumer does. */
+async function startServers(
+  after: 'prepare' | 'intake',
+  recipe: Recipe,
+  servers: Holding[],
+  run: RunContext,
+  context: PerformContext,
+): Promise<void> {
+  for (const server of recipe.servers ?? []) {
+    if (server.after !== after) continue;
+    try {
+      servers.push(await startHeld(server.held, run, context));
+    } catch (error) {
+      throw after === 'intake' && error instanceof NeverReady ? new PourFailed(error, [error.ended], 0) : error;
+    }
+  }
+}
+
+/** What fails here fails over the data, or over the machine: as for a consumer, its words tell. */
+async function load(commands: readonly Command[], programs: Programs): Promise<Ended[]> {
+  const all: Ended[] = [];
+  for (const command of commands) {
+    const ended = await programs.attempt(command);
+    const fault = faultOf([ended]);
+    if (fault) throw new PourFailed(fault, [ended], 0);
+    all.push(ended);
+  }
+  return all;
 }
 
 async function pourThrough(opening: Opening, run: RunContext, context: PerformContext): Promise<Poured> {
@@ -89,5 +138,10 @@ function intakeOf(
 ): PourOptions['intake'] {
   if ('consume' in intake) return { consume: launches.at(-1)! };
   if ('discard' in intake) return intake;
-  return { file: render(intake.file, context.lookup), mode: Number.parseInt(intake.mode ?? '0600', 8) };
+  const { file, mode = '0600', owner } = intake;
+  return {
+    file: render(file, context.lookup),
+    mode: Number.parseInt(mode, 8),
+    ...(owner === undefined ? {} : { owner }),
+  };
 }

@@ -3,7 +3,9 @@ import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action, Graph, Task } from '../../graph.ts';
 import type { GraphResults } from '../schedule.ts';
 import type { TaskResult } from '../task-context.ts';
+import { LoadUndone } from './put-back.ts';
 import type { BackupOutcome } from './record.ts';
+import { Unproven } from './unproven.ts';
 
 type Verb = Action['do'];
 
@@ -12,7 +14,7 @@ const essential: Record<Graph['command'], readonly Verb[]> = {
   apply: ['capture', 'verify'],
   verify: ['verify'],
   prune: ['prune'],
-  restore: ['admit', 'unpack', 'assert', 'swap', 'unswap'],
+  restore: ['admit', 'unpack', 'assert', 'swap', 'unswap', 'put-back'],
 };
 
 /** One row for each backup that the graph has a task for, in the graph's order. */
@@ -35,15 +37,23 @@ function outcomeOf(graph: Graph, own: Task[], results: GraphResults['results']):
   const ended = (task: Task) => results.get(task.id)?.outcome ?? 'skipped';
   const main = own.filter(({ action }) => essential[graph.command].includes(action.do));
   const failed = own.filter((task) => ended(task) === 'failed' || ended(task) === 'interrupted');
-  const missed = main.filter((task) => !succeeded(results.get(task.id)) && !isNeedlessRollBack(task, ended(task)));
+  // A check that could prove nothing here takes nothing away from what is stored.
+  const missed = main.filter(
+    (task) =>
+      !succeeded(results.get(task.id)) &&
+      !isNeedlessRollBack(task, ended(task)) &&
+      !(results.get(task.id)?.error instanceof Unproven),
+  );
   // Destinations are pruned one by one: what went well at one of them is done.
   if (missed.length > 0 && graph.command === 'prune' && missed.length < main.length) return 'partial';
+  // The load over old data failed, and the old data is there again.
+  if (missed.some((task) => results.get(task.id)?.error instanceof LoadUndone)) return 'partial';
   if (missed.length > 0) return failed.length === 0 ? 'skipped' : 'failed';
   return failed.length > 0 || own.some((task) => ended(task) === 'partial') ? 'partial' : 'ok';
 }
 
 function isNeedlessRollBack({ action }: Task, outcome: TaskResult['outcome']): boolean {
-  return action.do === 'unswap' && outcome === 'skipped';
+  return (action.do === 'unswap' || action.do === 'put-back') && outcome === 'skipped';
 }
 
 function succeeded(result: TaskResult | undefined): boolean {

@@ -1,16 +1,20 @@
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { Perform, PerformContext, Performed } from '../task-context.ts';
-import { admit } from './admit.ts';
+import { admit, answersOf } from './admit.ts';
 import { assertAll } from './assertions.ts';
 import { capture } from './capture.ts';
 import type { RunContext } from './context.ts';
 import { discard, makeDirectory, removeDirectory, reserve } from './directory.ts';
 import { document } from './document.ts';
+import { exchange, takeBack } from './exchange.ts';
+import { hold, letGo } from './hold.ts';
 import { lease, releaseLease } from './lease.ts';
 import { preflight } from './preflight.ts';
 import { programsOf } from './programs.ts';
 import { prune } from './prune.ts';
+import { putBack } from './put-back.ts';
+import { runForScope } from './run-commands.ts';
 import { settleDestination } from './settle.ts';
 import { performScopeStep, performStep } from './step.ts';
 import { swap, unswap } from './swap.ts';
@@ -54,26 +58,29 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
     case 'unpack':
       return await unpack(action, run, context);
     case 'assert':
-      await assertAll(action.assert, run, context);
+      await assertAll(action.assert, run, context, answersOf(action, run));
       return {};
     case 'reserve':
       return await reserve(action, run);
     case 'swap':
-      return await swap(action, run, context);
+      return 'commands' in action ? await exchange(action, run, context) : await swap(action, run, context);
     case 'unswap':
-      return await unswap(action, run);
+      return 'commands' in action ? await takeBack(action, run, context) : await unswap(action, run);
+    case 'put-back':
+      return await putBack(action, run, context);
     case 'discard':
       return await discard(action, run);
     case 'run':
-      await programsOf(run, context).runAll(action.commands);
+      await (context.task ? programsOf(run, context).runAll(action.commands) : runForScope(action, run, context));
       return {};
     case 'learn':
       return { outputs: { value: (await programsOf(run, context).run(action.command)).stdout.trim() } };
     case 'hold':
+      return await hold(action, run, context);
     case 'let-go':
-      throw new Error('held programs are not built');
+      return await letGo(run, context);
     case 'directory':
-      return await makeDirectory(run);
+      return await makeDirectory(action, run);
     case 'remove-directory':
       return await removeDirectory(run, context);
     case 'lease':

@@ -1,8 +1,10 @@
+import { answersOf, partLabel, partOf, plainSizeOf } from '../../catalog/artifacts.ts';
 import { Damaged } from '../../catalog/document.ts';
+import type { Artifact, Manifest } from '../../catalog/format.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import type { ReadManifest } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Recipe } from '../../graph.ts';
+import type { Level, VerifyPart } from '../../graph.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { AssertionFailed } from './assertions.ts';
@@ -12,11 +14,14 @@ import { asError, textOf } from './errors.ts';
 import { type Found, record } from './findings.ts';
 import { openManifest, unchangedManifest } from './manifests.ts';
 import { type Opened, openArtifact } from './open-artifact.ts';
+import { Unproven } from './unproven.ts';
 import { artifactProblem, hashOf } from './verify-hash.ts';
 import type { Sites, VerifyAction } from './verify-sites.ts';
 
 /** `damage` is of this copy alone; `content` of every copy with the same bytes. */
 type Wrong = { kind: 'damage' | 'content'; problem: string };
+/** All artifacts together. */
+type OpenedCopy = { size: number; plainSize: number; values: Record<string, string>; notes: string[] };
 
 /**
  * Opens one copy with the keys at hand, to its last byte (`content`), or restores and questions it (`restore`). A pass or a
@@ -75,30 +80,75 @@ async function holderOf(id: string, sites: Sites, run: RunContext): Promise<Dest
   );
 }
 
+/** Opens each artifact that the manifest names, one after another. */
 async function openCopy(
   action: VerifyAction,
   destination: Destination,
   { manifest }: ReadManifest,
   run: RunContext,
   context: PerformContext,
+): Promise<OpenedCopy | Wrong> {
+  if (manifest.artifacts.length === 0) return { kind: 'content', problem: 'its manifest names no artifact' };
+  const all: OpenedCopy = { size: 0, plainSize: 0, values: {}, notes: [] };
+  for (const artifact of manifest.artifacts) {
+    const part = partFor(action, manifest, artifact);
+    const label = partLabel(partOf(artifact));
+    const opened = await openPart(action.level, part, { destination, manifest, artifact }, run, context);
+    if ('kind' in opened) return label === '' ? opened : { ...opened, problem: `${label}: ${opened.problem}` };
+    const named = Object.entries(opened.values).map(([title, value]) => [
+      label === '' ? title : `${label}: ${title}`,
+      value,
+    ]);
+    all.size += opened.artifact.size;
+    all.plainSize += opened.plain.size;
+    Object.assign(all.values, Object.fromEntries(named));
+    all.notes.push(...opened.notes);
+  }
+  return all;
+}
+
+/** What is not opened is not proven: an artifact that the plan has no way to open is no matter to pass over. */
+function partFor({ parts }: VerifyAction, { id, artifacts }: Manifest, artifact: Artifact): VerifyPart {
+  const { name, purpose } = partOf(artifact);
+  const part = parts.find((one) => one.name === name && one.purpose === purpose);
+  if (!part || parts.length !== artifacts.length)
+    throw new Unproven(
+      `${id} is unproven: it holds ${artifacts.length} artifacts, and what was to be opened are ${parts.length} others`,
+    );
+  if (part.missing !== undefined) throw new Unproven(`${id} is unproven: ${part.missing}`);
+  return part;
+}
+
+async function openPart(
+  level: Level,
+  { decode, recipe, assert }: VerifyPart,
+  { destination, manifest, artifact }: { destination: Destination; manifest: Manifest; artifact: Artifact },
+  run: RunContext,
+  context: PerformContext,
 ): Promise<Opened | Wrong> {
-  const artifact = manifest.artifacts[0];
-  if (!artifact) return { kind: 'content', problem: 'its manifest names no artifact' };
   const { key, size, sha256 } = artifact;
   const damage = async (): Promise<Wrong | null> => {
     const problem = await artifactProblem(destination, artifact, context);
     return problem === null ? null : { kind: 'damage', problem };
   };
   // A restore runs what is inside; so its bytes are proven before any of them is used.
-  const early = action.level === 'restore' ? await damage() : null;
+  const early = level === 'restore' ? await damage() : null;
   if (early) return early;
-  const recipe: Recipe = action.recipe ?? { intake: { discard: true } };
   try {
-    const source = await destination.get(key);
-    const { decode, assert } = action;
-    const opened = await openArtifact({ source, expected: { size, sha256 }, decode, recipe, assert }, run, context);
+    const opened = await openArtifact(
+      {
+        source: await destination.get(key),
+        expected: { size, sha256 },
+        decode,
+        recipe: recipe ?? { intake: { discard: true } },
+        assert,
+        answers: answersOf(manifest, artifact),
+      },
+      run,
+      context,
+    );
     if (opened.plain.size === 0) return { kind: 'content', problem: 'it holds no data at all' };
-    const { plainSize } = manifest;
+    const plainSize = plainSizeOf(manifest, artifact);
     if (plainSize !== null && plainSize !== opened.plain.size)
       return { kind: 'content', problem: `it holds ${opened.plain.size} bytes of ${plainSize}` };
     return opened;
@@ -106,9 +156,10 @@ async function openCopy(
     context.signal.throwIfAborted();
     if (error instanceof AssertionFailed) return { kind: 'content', problem: error.message };
     if (error instanceof KeyMissing) return { kind: 'damage', problem: `${key} is missing` };
+    const problem = textOf(error);
+    if (error instanceof Unproven) throw new Unproven(`${manifest.id} is unproven: ${problem}`, { cause: error });
     const damaged = await damage();
     if (damaged) return damaged;
-    const problem = textOf(error);
     if (!blamesMachine(error)) return { kind: 'content', problem };
     throw new RunnerError(`${manifest.id} is unproven, its bytes are those that were stored: ${problem}`, {
       cause: error,
@@ -146,10 +197,10 @@ async function keep(places: Destination[], found: Found, run: RunContext, contex
   }
 }
 
-function detailsOf({ artifact, plain, values }: Opened): Record<string, unknown> {
+function detailsOf({ size, plainSize, values }: OpenedCopy): Record<string, unknown> {
   return {
-    size: artifact.size,
-    plainSize: plain.size,
+    size,
+    plainSize,
     ...(Object.keys(values).length > 0 ? { asserted: values } : {}),
   };
 }

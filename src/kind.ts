@@ -128,11 +128,15 @@ export interface SourceKind<Spec = never> {
   /** At the live source before it is stopped: nothing more is written, and the file holds all data. Only where it answers. */
   quiet?(spec: Spec, facts: Facts): Command[];
   /** Behind the swap at `path` of live data, while everything stands still: what the program needs beside the new file. */
-  settle?(spec: Spec, path: string, facts: Facts): Command[];
+  settle?(spec: Spec, path: string, facts: Facts, options?: RestoreOptions): Command[];
   /** Behind the start: did the program take the new data? In the work directory of the restore; a failure rolls back. */
   taken?(spec: Spec, path: string, facts: Facts): Assertion[];
-  /** `options` are the plan's `restore: { options }`; the kind's page names those that it knows. */
-  restore(spec: Spec, target: Target, facts: Facts, options?: RestoreOptions): Recipe;
+  /**
+   * `options` are the plan's `restore: { options }`; the kind's page names those that it knows. `only`, where it is not empty,
+   * names the members to be restored: given to kinds whose `members` is true, which restore a directory.
+   */
+  restore(spec: Spec, target: Target, facts: Facts, options?: RestoreOptions, only?: readonly string[]): Recipe;
+  readonly members?: true;
   /** Names of the restore options that it knows; any other is a mistake in the plan. */
   readonly options?: Readonly<Record<string, 'boolean' | 'string' | 'number'>>;
   /** What can be asked of its data; absent: nothing. */

@@ -29,6 +29,8 @@ export type Options = {
   id?: string;
   file?: string;
   to?: string;
+  /** Names of parts, or of what is inside of one. */
+  only?: string[];
   planOnly?: boolean;
   /** `--no-safety-backup` makes it false. */
   safetyBackup?: boolean;

@@ -1,59 +1,64 @@
 import { graphDigest } from '../compile/digest.ts';
-import { compileRestore, type RestoreChoice } from '../compile/index.ts';
+import { compileRestore } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
-import { exists } from '../execute/actions/directory.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
-import { findSource } from '../registry.ts';
-import { oneLine, wallClock } from '../report/human.ts';
+import { wallClock } from '../report/human.ts';
 import { choose } from './choose.ts';
 import type { Host, Invocation, Options } from './command.ts';
 import { consent } from './consent.ts';
 import { backupOf } from './find.ts';
 import { outsideArtifact } from './outside.ts';
+import { type Origin, type Placed, placedPieces } from './pieces.ts';
 import { findBackup, fromDestination, openPlan } from './plan-file.ts';
+import { leftNames, question, stale, targetsText } from './restore-text.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
+import { withServer } from './server.ts';
 import { tellFailures, withShelves } from './shelves.ts';
-import { type RestoreTarget, restoreTarget } from './target.ts';
+
+/** What is brought back of one backup, and where it goes. */
+export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 
 /** `runner restore`: choose a backup, show or do what brings it back. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const options = normalized(invocation.options);
   const plan = await openPlan(invocation, host);
   const backup = restored(plan, invocation.words[0], options);
-  const target = await restoreTarget(plan, backup, options.to);
-  const origin = await originOf(plan, backup, options, host);
-  const { safetyBackup = true } = options;
-  const { live, replaces, beside, aside } = target;
-  const safety = safetyBackup && replaces && !target.empty;
-  const choice: RestoreChoice = {
-    ...origin,
-    backup: backup.name,
-    target: target.target,
-    live,
-    replaces,
-    beside,
-    aside,
-    safety,
-  };
+  const origins = [{ backup, origin: await originOf(plan, backup, options, host) }];
   const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
-  const graph = compileRestore(plan, facts, choice);
-  if (options.planOnly) {
-    const json = `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`;
-    host.terminal.data(options.json ? json : renderText(graph));
-    return ExitCode.success;
-  }
-  if (replaces && !target.empty) await consent(question(choice, target, backup), invocation, host);
-  const outcome = await runGraph(graph, plan, facts, invocation, host);
-  const { json, quiet } = options;
-  if (outcome.exitCode === ExitCode.success && !json && !quiet) {
-    host.terminal.data(`${choice.id} is restored${target.target === null ? '' : ` to ${target.target}`}\n`);
-  } else tellOutcome(outcome, invocation, host);
-  // Also after a failure, a rejected safety copy or a start that went wrong: nobody else knows that name.
-  if (target.target !== null && (await exists(aside)))
-    host.terminal.say(`note: what lay at ${oneLine(target.target)} before is kept at ${oneLine(aside)}\n`);
-  return outcome.exitCode;
+  const { to, only = [], safetyBackup: safety = true } = options;
+  return await withServer(plan, host, async (ask) => {
+    const wanted: Wanted[] = [];
+    for (const one of origins)
+      wanted.push({
+        ...one,
+        ...(await placedPieces(plan, one.backup, one.origin, { to, only, safety }, facts, ask)),
+      });
+    const choices = wanted.map(({ backup: { name }, origin: { part: _, ...origin }, live, pieces }) => ({
+      ...origin,
+      backup: name,
+      live,
+      pieces: pieces.map(({ where: __, ...piece }) => piece),
+    }));
+    const graph = compileRestore(plan, facts, choices);
+    if (options.planOnly) {
+      const json = `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`;
+      host.terminal.data(options.json ? json : renderText(graph));
+      return ExitCode.success;
+    }
+    for (const sentence of stale(wanted)) host.terminal.say(`note: ${sentence}\n`);
+    const asked = question(wanted);
+    if (asked !== null) await consent(asked, invocation, host);
+    const outcome = await runGraph(graph, plan, facts, invocation, host);
+    const { json, quiet } = options;
+    if (outcome.exitCode === ExitCode.success && !json && !quiet) {
+      for (const one of wanted) host.terminal.data(`${one.origin.id} is restored${targetsText(one)}\n`);
+    } else tellOutcome(outcome, invocation, host);
+    // Also after a failure, a rejected safety copy or a start that went wrong: nobody else knows that name.
+    for (const sentence of await leftNames(wanted, facts, ask)) host.terminal.say(`note: ${sentence}\n`);
+    return outcome.exitCode;
+  });
 }
 
 /** `--date` and `--dry-run` are what older scripts say; exactly one way of choosing is needed. */
@@ -80,8 +85,6 @@ function restored(plan: ResolvedPlan, word: string | undefined, { id }: Options)
   throw new RunnerError(`say which of ${names} is to be restored`, { exitCode: 4 });
 }
 
-type Origin = Pick<RestoreChoice, 'id' | 'manifest' | 'records' | 'from'>;
-
 async function originOf(plan: ResolvedPlan, backup: ResolvedBackup, options: Options, host: Host): Promise<Origin> {
   if (options.file !== undefined) {
     const { file, ...rest } = await outsideArtifact(plan, backup, options.file);
@@ -99,11 +102,4 @@ async function originOf(plan: ResolvedPlan, backup: ResolvedBackup, options: Opt
     for (const remark of remarks) host.terminal.say(`note: ${remark}\n`);
     return { id: row.id, manifest, from: { destination: place.name } };
   });
-}
-
-function question(choice: RestoreChoice, { target, live }: RestoreTarget, backup: ResolvedBackup): string {
-  if (target === null) return `feed ${choice.id} to the restore program of "${backup.name}"`;
-  const copied = findSource(backup.source.type).relocate ? 'a safety copy of it is kept' : 'it is moved aside';
-  const kept = choice.safety ? copied : 'no copy of it is kept';
-  return `replace ${live ? 'the live data' : 'what lies'} at ${target} by ${choice.id} (${kept})`;
 }

@@ -15,22 +15,32 @@ export type RestoreTarget = {
   /** What lies there holds nothing: no consent and no safety copy is needed. */
   empty: boolean;
   beside: string;
+  /** What lies beside was left by a run of ours that was killed. */
+  stale: boolean;
   aside: string;
 };
 
-/** `to` as typed, else the plan's, else where the data came from. Throws RunnerError (exit 4). */
+/**
+ * A path: `to` as typed, else the plan's, else where the data came from. `only` are members that are wanted alone. Throws
+ * RunnerError (exit 4).
+ */
 export async function restoreTarget(
   plan: ResolvedPlan,
   backup: ResolvedBackup,
   to: string | undefined,
+  only: readonly string[] = [],
 ): Promise<RestoreTarget> {
   const kind = findSource(backup.source.type);
-  const shape = kind.restores(backup.source.spec);
+  const shape = kind.restores(backup.source.spec, backup.restore.options);
+  if (only.length > 0 && !(shape === 'directory' && kind.members))
+    throw refuse(
+      `a ${kind.type} backup is one piece, of which --only can take nothing; restore it elsewhere with --to`,
+    );
   if (shape === 'none') {
     if (to !== undefined) throw refuse(`"${backup.name}" is restored by its own program, so --to means nothing`);
-    return { target: null, live: true, replaces: true, empty: false, beside: '', aside: '' };
+    return { target: null, live: true, replaces: true, empty: false, beside: '', stale: false, aside: '' };
   }
-  if (shape === 'database') throw refuse(`"${backup.name}" cannot be restored yet`);
+  if (shape === 'database') throw new Error('a database was looked for in the file system');
   const home = kind.home(backup.source.spec);
   const own = backup.restore.to ?? home;
   const wanted = to === undefined ? own : fromShell(to);
@@ -39,6 +49,8 @@ export async function restoreTarget(
   await parentExists(target);
   const there = await whatLies(target);
   if (there !== 'nothing') await refuseOthers(plan, target);
+  if (there === 'full' && only.length > 0)
+    throw refuse(`${target} is not empty, and --only brings single members into a fresh directory: name one with --to`);
   if (there === 'full' && shape === 'directory' && !backup.restore.overwrite) {
     throw refuse(
       `${target} exists and is not empty; restore into a fresh directory, or let the plan say restore: { overwrite: true }`,
@@ -52,6 +64,7 @@ export async function restoreTarget(
     replaces: there !== 'nothing',
     empty: there !== 'full',
     beside: await free('new'),
+    stale: false,
     aside: await free('old'),
   };
 }

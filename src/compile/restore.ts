@@ -1,119 +1,110 @@
-import type { Graph, Requirement, Scope, Task } from '../graph.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
-import { findSource } from '../registry.ts';
-import { compileAssertions } from './assertions.ts';
-import { openingChain } from './chain.ts';
-import { directoryScope, leaseScopes, preflightTask, secretsOf, stageCommands } from './common.ts';
+import type { Command, Graph, Scope, Task } from '../graph.ts';
+import type { ResolvedPlan } from '../plan/resolved.ts';
+import { leaseScopes, preflightTask, secretsOf } from './common.ts';
 import type { RunFacts } from './facts.ts';
-import type { RestoreChoice, RestoreContext, RestorePart } from './restore-context.ts';
-import { restoreSteps } from './restore-steps.ts';
+import { admitting } from './restore-beside.ts';
+import {
+  contextsOf,
+  joined,
+  ok,
+  piecesOf,
+  type RestoreChoice,
+  type RestoreContext,
+  type RestorePart,
+} from './restore-context.ts';
+import { laneOf, type Placed } from './restore-lane.ts';
+import { restoreSteps, stopScopes } from './restore-steps.ts';
+import { takingGlobals } from './restore-taken.ts';
 import { seal } from './seal.ts';
-import { swapping, taking } from './swap.ts';
-import { recipeCommands } from './verify.ts';
+import { rollingBack } from './swap.ts';
 
-const nothing: RestorePart = { tasks: [], scopes: [], requirements: [] };
-
-/** `runner restore`: the artifact is proven whole, restored beside, asserted, and only then swapped in. */
-export function compileRestore(plan: ResolvedPlan, facts: RunFacts, choice: RestoreChoice): Graph {
-  const backup = plan.backups.find(({ name }) => name === choice.backup);
-  if (!backup) throw new Error(`no backup "${choice.backup}" in the plan although it was chosen`);
-  const context: RestoreContext = { plan, backup, choice, facts };
-  const before = restoreSteps(context, 'before', [{ task: 'preflight', on: 'ok' }]);
-  const taken = choice.target === null ? taking(context) : nothing;
-  const opened = unpacking(context, [{ task: before.at(-1)?.id ?? 'preflight', on: 'ok' }], taken.scopes);
-  const swapped = choice.target === null ? taken : swapping(context, choice.target, opened.tasks.at(-1)!.id);
-  const parts = [opened, swapped];
-  const stepSecrets = secretsOf(
-    [...before, ...swapped.tasks].flatMap(({ action }) =>
-      action.do === 'step' && action.step.step === 'run' ? [action.step.command] : [],
-    ),
-    'a restore step uses it',
-  );
-  const safetyPlaces = swapped.tasks.some(({ action }) => action.do === 'capture')
-    ? backup.restore.safety.destinations
-    : [];
-  const preflight = preflightTask(plan, safetyPlaces, [
-    ...parts.flatMap(({ requirements }) => requirements),
-    ...stepSecrets,
-  ]);
+/**
+ * `runner restore`: every artifact is proven whole, restored beside and asserted; only when all of them are ready is
+ * anything stopped, changed and started again.
+ */
+export function compileRestore(plan: ResolvedPlan, facts: RunFacts, choices: readonly RestoreChoice[]): Graph {
+  const contexts = contextsOf(plan, facts, choices);
+  const before = steps(contexts, 'before', [{ task: 'preflight', on: 'ok' }]);
+  const first: Task['needs'] = [{ task: before.at(-1)?.id ?? 'preflight', on: 'ok' }];
+  const stopped = stopScopes(contexts, 'stopped');
+  const { admits, work, placed } = lanes(contexts, first, stopped);
+  const started: Task['needs'] = [...ok(placed.flatMap(({ put, checks }) => [put, ...checks])), ...ok(stopped)];
+  const proofs = placed.flatMap((place) => place.proofs(started));
+  const after = steps(contexts, 'after', [...started, ...ok(proofs)]);
+  const blamed = [...placed.flatMap(({ checks }) => checks), ...proofs, ...after];
+  const back = rollBacks(contexts, placed, blamed);
+  const old = joined(placed.map(({ leave }) => leave([...started, ...ok(proofs), ...ok(after)])));
+  const tasks = [...before, ...admits, ...work.tasks, ...proofs, ...after, ...back.tasks, ...old.tasks];
+  const scopes = [...stopped, ...work.scopes, ...back.scopes, ...old.scopes];
+  const safety = safetyPlaces(contexts, tasks);
+  const requirements = [
+    ...work.requirements,
+    ...old.requirements,
+    ...secretsOf(stepCommands([...before, ...after]), 'a restore step uses it'),
+    ...secretsOf(serverCommands(tasks, scopes), 'the server that is restored to asks for it'),
+  ];
   return seal({
     format: 'runner/graph@1',
     plan: { name: plan.name, digest: plan.digest },
     command: 'restore',
-    tasks: [preflight, ...before, ...parts.flatMap(({ tasks }) => tasks)],
-    scopes: [...parts.flatMap(({ scopes }) => scopes), ...leaseScopes(safetyPlaces)],
+    tasks: [preflightTask(plan, safety, requirements), ...tasks],
+    scopes: [...scopes, ...leaseScopes(safety)],
     shelf: [],
   });
 }
 
-/** Proves the artifact, unpacks it beside the target (or into the program that takes it) and asserts the result. */
-function unpacking(
-  { plan, backup, choice, facts }: RestoreContext,
-  needs: Task['needs'],
-  stopped: Scope[],
-): RestorePart {
-  const kind = findSource(backup.source.type);
-  const records = choice.manifest?.artifacts[0]?.stages ?? choice.records ?? [];
-  const opening = openingChain(plan, backup, records, facts);
-  const recipe = kind.restore(
-    backup.source.spec,
-    { path: choice.target === null ? '' : choice.beside },
-    facts,
-    backup.restore.options,
+type Lanes = { admits: Task[]; work: RestorePart; placed: Placed[] };
+
+/** Each artifact on its own until all are ready; what belongs to the whole server comes first. */
+function lanes(contexts: RestoreContext[], first: Task['needs'], stopped: Scope[]): Lanes {
+  const pieces = contexts.flatMap(piecesOf);
+  const admits = pieces.map((piece) => admitting(piece, first));
+  const globals = joined(
+    pieces.filter(({ piece }) => piece.part.purpose === 'globals').map((context) => takingGlobals(context, ok(admits))),
   );
-  const work = directoryScope('work:restore');
-  const within = choice.target === null ? [...stopped.map(({ id }) => id), work.id] : [work.id, 'beside'];
-  const common = { host: 'local', outputs: [], backup: backup.name };
-  const tasks: Task[] = [
-    {
-      id: 'admit',
-      title: `check ${choice.id}`,
-      within: [],
-      needs,
-      action: { do: 'admit', backup: backup.name, id: choice.id, from: choice.from },
-      ...common,
-    },
-    {
-      id: 'unpack',
-      title: `restore ${choice.id}`,
-      within,
-      needs: [{ task: 'admit', on: 'ok' }],
-      action: { do: 'unpack', backup: backup.name, id: choice.id, from: choice.from, decode: opening.stages, recipe },
-      ...common,
-    },
-  ];
-  if (choice.target !== null && backup.restore.assert.length > 0) {
-    const assert = compileAssertions(backup.restore.assert, backup.source, choice.beside, facts);
-    tasks.push({
-      id: 'assert',
-      title: `assert ${choice.id}`,
-      within,
-      needs: [{ task: 'unpack', on: 'ok' }],
-      action: { do: 'assert', assert },
-      ...common,
-    });
-  }
-  const beside: Scope = {
-    id: 'beside',
-    host: 'local',
-    acquire: { do: 'reserve', path: choice.beside },
-    release: { do: 'discard', path: choice.beside, companions: [...(kind.companions ?? [])] },
-    outputs: [],
-  };
-  return {
-    tasks,
-    scopes: choice.target === null ? [work] : [work, beside],
-    requirements: [
-      ...opening.requirements,
-      ...restorePrograms(backup, facts),
-      ...secretsOf([...stageCommands(opening.stages), ...recipeCommands(recipe)], 'the artifact is opened with it'),
-    ],
-  };
+  const begin = globals.tasks.length > 0 ? ok(globals.tasks) : ok(admits);
+  const data = pieces
+    .filter(({ piece }) => piece.part.purpose === 'data')
+    .map((context) => laneOf(context, begin, stopped));
+  const ready = data.flatMap((lane) => lane.ready);
+  const placed = data.map((lane) => lane.place(ready.length > 0 ? ready : begin));
+  return { admits, work: joined([globals, ...data.map(({ open }) => open), ...placed]), placed };
 }
 
-/** Programs of the source that a restore needs; its own data may be gone, so paths are no requirement here. */
-function restorePrograms(backup: ResolvedBackup, facts: RunFacts): Requirement[] {
-  return findSource(backup.source.type)
-    .requirements(backup.source.spec, facts)
-    .filter(({ need }) => need === 'program');
+/** The steps of all backups, one after another. */
+function steps(contexts: RestoreContext[], hook: 'before' | 'after', needs: Task['needs']): Task[] {
+  const tasks: Task[] = [];
+  for (const context of contexts)
+    tasks.push(...restoreSteps(context, hook, tasks.length > 0 ? ok(tasks.slice(-1)) : needs));
+  return tasks;
+}
+
+/** What was put in place comes back when something fails behind it, with everything stopped once more. */
+function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[]): RestorePart {
+  const undone = placed.filter(({ back }) => back !== null);
+  if (blamed.length === 0 || undone.length === 0) return joined([]);
+  const again = stopScopes(contexts, 'stopped-again');
+  const parts = undone.map(({ context, back, put }) => rollingBack(context, back!, put, blamed, again));
+  return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
+}
+
+function safetyPlaces(contexts: RestoreContext[], tasks: Task[]): string[] {
+  const kept = new Set(tasks.flatMap(({ action, backup }) => (action.do === 'capture' ? [backup] : [])));
+  const backups = contexts.map(({ backup }) => backup).filter(({ name }) => kept.has(name));
+  return [...new Set(backups.flatMap(({ restore }) => restore.safety.destinations))];
+}
+
+function stepCommands(tasks: Task[]): Command[] {
+  return tasks.flatMap(({ action }) =>
+    action.do === 'step' && action.step.step === 'run' ? [action.step.command] : [],
+  );
+}
+
+/** Commands of a kind that are no part of a recipe: what makes, renames and drops databases. */
+function serverCommands(tasks: Task[], scopes: Scope[]): Command[] {
+  const actions = [
+    ...tasks.map(({ action }) => action),
+    ...scopes.flatMap(({ acquire, release }) => [acquire, release]),
+  ];
+  return actions.flatMap((action) => ('commands' in action ? action.commands : []));
 }

@@ -3,6 +3,7 @@
  * retentions and of lists of transforms are replaced by what they stand for, destinations written inside a backup get a
  * name, paths are absolute. It is a valid plan, and reading it again gives the same one.
  */
+import { findSource } from '../registry.ts';
 import { type MergedBackup, mergedBackups } from './defaults.ts';
 import { isPolicy } from './explain.ts';
 import { kinds } from './generated/tables.ts';
@@ -65,6 +66,7 @@ export function effectivePlanOf(
     }),
     ...(hooks && { hooks }),
     backups,
+    ...(plan.groups && { groups: plan.groups }),
   };
   return { effective, written, problems: building.problems };
 }
@@ -134,7 +136,7 @@ function effectiveBackup(backup: MergedBackup, building: Building): EffectiveBac
     ...rest,
     require: rest.require ?? uses.length,
     ...((objectives ?? plan.objectives) && { objectives: { ...plan.objectives, ...objectives } }),
-    ...(restore && { restore: restoreOf(restore, backup, loaded) }),
+    ...(restore && { restore: restoreOf(restore, backup, building) }),
   };
 }
 
@@ -229,17 +231,21 @@ function mapProblems(names: string[], uses: string[], backup: MergedBackup, buil
 
 function restoreOf(
   restore: NonNullable<Backup['restore']>,
-  { at }: MergedBackup,
-  loaded: Loaded,
+  backup: MergedBackup,
+  { plan, loaded }: Building,
 ): NonNullable<Backup['restore']> {
+  const { at } = backup;
   const stop = restore.stop?.map((entry, index): Stop => {
     if (!('compose' in entry) || entry.compose.file === undefined) return entry;
     const file = absolutePath(entry.compose.file, at('restore', 'stop', index, 'compose', 'file'), loaded);
     return { ...entry, compose: { ...entry.compose, file } };
   });
+  const { source } = backup.value;
+  const spec = typeof source === 'string' ? plan.sources![source]! : source;
+  const isPath = findSource(spec.type).restores(spec, restore.options) !== 'database';
   return {
     ...restore,
-    ...(restore.to !== undefined && { to: absolutePath(restore.to, at('restore', 'to'), loaded) }),
+    ...(restore.to !== undefined && isPath && { to: absolutePath(restore.to, at('restore', 'to'), loaded) }),
     ...(stop && { stop }),
   };
 }

@@ -44,6 +44,10 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
       return [`move ${action.aside} back to ${action.target}`];
     case 'put-back':
       return putBackLines(action, lookup);
+    case 'quiesce':
+      return action.before.map((command) => dollar(shellLine(command, lookup)));
+    case 'go-on':
+      return action.after.map((command) => dollar(shellLine(command, lookup)));
     case 'discard':
       return [`remove ${action.path}`];
     default:

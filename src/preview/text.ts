@@ -22,13 +22,20 @@ export function renderText(graph: Graph, lookup: Lookup = placeholders): string 
 
 function taskBlock(task: Task, graph: Graph, lookup: Lookup): string {
   const around = graph.scopes.filter(({ id, acquire }) => task.within.includes(id) && shown.has(acquire.do));
-  const held = (scope: Scope, side: 'acquire' | 'release') => actionLines(scope[side], lookup);
+  const held = (scope: Scope, side: 'acquire' | 'release') =>
+    isEdge(scope, side, task, graph) ? actionLines(scope[side], lookup) : [];
   const lines = [
     ...around.flatMap((scope) => held(scope, 'acquire')),
     ...actionLines(task.action, lookup),
     ...around.toReversed().flatMap((scope) => held(scope, 'release')),
   ];
   return [`${task.title}${condition(task)}`, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** Several backups share what a group holds: it begins with the first of them and ends with the last. */
+function isEdge({ id }: Scope, side: 'acquire' | 'release', task: Task, graph: Graph): boolean {
+  const inside = graph.tasks.filter(({ within }) => within.includes(id));
+  return (side === 'acquire' ? inside[0] : inside.at(-1)) === task;
 }
 
 function condition(task: Task): string {

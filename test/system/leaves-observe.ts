@@ -99,8 +99,9 @@ async function restore(plan: ResolvedPlan, backup: ResolvedBackup, chosen: Chose
     const to = backup.restore.to === undefined && backup.source.type === 'command' ? '/tmp/feed.out' : undefined;
     const target = await restoreTarget(plan, backup, backup.source.spec.restore ? undefined : to);
     const from = { destination: chosen.destinations[0]! };
-    const choice = { ...target, ...chosen, from, live: true, safety: target.replaces };
-    return textOf(compileRestore(plan, facts, choice), plan);
+    const part = { name: null, purpose: 'data' as const };
+    const piece = { ...target, part, source: backup.source, safety: target.replaces, only: [] };
+    return textOf(compileRestore(plan, facts, [{ ...chosen, from, live: true, pieces: [piece] }]), plan);
   } catch (error) {
     if (error instanceof RunnerError) return error.message;
     throw error;

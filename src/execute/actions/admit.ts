@@ -1,9 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { artifactOf, partLabel } from '../../catalog/artifacts.ts';
 import { authenticate, parseManifest, sha256Of } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action, RestoreOrigin } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
+import type { Answers } from './assertions.ts';
 import type { Admitted, RunContext } from './context.ts';
 import { codeOf } from './errors.ts';
 import { hashStream } from './hash-artifact.ts';
@@ -15,8 +17,9 @@ import { trustFor } from './trust.ts';
 type Admission = Extract<Action, { do: 'admit' }>;
 
 /** What `unpack` finds again that this run has admitted. */
-export function admittedName({ id, from }: Pick<Admission, 'id' | 'from'>): string {
-  return 'file' in from ? from.file : `${id} at ${from.destination}`;
+export function admittedName({ id, from, part }: Pick<Admission, 'id' | 'from' | 'part'>): string {
+  const place = 'file' in from ? from.file : `${id} at ${from.destination}`;
+  return part ? `${part.purpose} ${part.name} of ${place}` : place;
 }
 
 /** Proves an artifact whole, from its first byte to its last, before anything of the target is touched. */
@@ -27,7 +30,7 @@ export async function admit(action: Admission, run: RunContext, context: Perform
   if (expected.manifest && (found.size !== expected.size || found.sha256 !== expected.sha256)) {
     const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
     throw new RunnerError(
-      `the artifact of ${action.id} ${placeOf(action.from)} is not what was backed up (${how}); nothing was touched, try another copy`,
+      `the artifact ${labelOf(action)}of ${action.id} ${placeOf(action.from)} is not what was backed up (${how}); nothing was touched, try another copy`,
     );
   }
   run.admitted.set(admittedName(action), { ...expected, ...found });
@@ -37,12 +40,12 @@ export async function admit(action: Admission, run: RunContext, context: Perform
 }
 
 async function expectedOf(action: Admission, run: RunContext): Promise<Admitted> {
-  const { from, id, backup } = action;
+  const { from, id, backup, part = { name: null, purpose: 'data' } } = action;
   if ('file' in from) return await beside(from.file, backup, run);
   const destination = await run.places.open(from.destination);
   const { manifest } = await openManifest(run, destination, backup, id);
-  const artifact = manifest.artifacts[0];
-  if (!artifact) throw new RunnerError(`the manifest of ${id} names no artifact`);
+  const artifact = artifactOf(manifest, part);
+  if (!artifact) throw new RunnerError(`the manifest of ${id} names no artifact ${partLabel(part)}`.trimEnd());
   return { manifest, key: artifact.key, size: artifact.size, sha256: artifact.sha256 };
 }
 
@@ -71,4 +74,16 @@ async function readOptional(path: string): Promise<Uint8Array | null> {
 
 function placeOf(from: RestoreOrigin): string {
   return 'file' in from ? `in ${from.file}` : `at "${from.destination}"`;
+}
+
+function labelOf({ part }: Admission): string {
+  return part ? `${partLabel(part)} ` : '';
+}
+
+/** What the source answered when the artifact was made, where this run has admitted it. */
+export function answersOf({ of }: Extract<Action, { do: 'assert' }>, run: RunContext): Answers {
+  const admitted = of && run.admitted.get(admittedName(of));
+  const part = of?.part ?? { name: null, purpose: 'data' };
+  if (!admitted?.manifest) return {};
+  return artifactOf(admitted.manifest, part)?.answers ?? admitted.manifest.answers ?? {};
 }

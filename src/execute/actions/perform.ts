@@ -14,6 +14,7 @@ import { preflight } from './preflight.ts';
 import { programsOf } from './programs.ts';
 import { prune } from './prune.ts';
 import { putBack } from './put-back.ts';
+import { goOn, quiesce } from './quiesce.ts';
 import { runForScope } from './run-commands.ts';
 import { settleDestination } from './settle.ts';
 import { performScopeStep, performStep } from './step.ts';
@@ -83,6 +84,10 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
       return await makeDirectory(action, run);
     case 'remove-directory':
       return await removeDirectory(run, context);
+    case 'quiesce':
+      return await quiesce(action, run, context);
+    case 'go-on':
+      return await goOn(action, run, context);
     case 'lease':
       return await lease(action, run, context);
     case 'release-lease':

@@ -1,5 +1,5 @@
 import { chmod, lchown, lstat, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
@@ -8,13 +8,13 @@ import { exists } from './directory.ts';
 import { codeOf, textOf } from './errors.ts';
 import { syncOne, syncTree } from './sync-tree.ts';
 
+type Swap = Extract<Action, { do: 'swap'; beside: string }>;
+type Unswap = Extract<Action, { do: 'unswap'; companions: string[] }>;
+
 /** Put in place by renames alone, so that a reader sees the old data or the new and never a mixture. */
-export async function swap(
-  action: Extract<Action, { do: 'swap' }>,
-  run: RunContext,
-  context: PerformContext,
-): Promise<Performed> {
-  const { beside, target, aside, companions } = action;
+export async function swap(action: Swap, run: RunContext, context: PerformContext): Promise<Performed> {
+  const { beside, target, aside } = action;
+  const followers = followersOf(action);
   if (!(await exists(beside)))
     throw new RunnerError(`nothing was restored at ${beside}, so ${target} was left as it is`);
   if (await exists(aside))
@@ -23,24 +23,23 @@ export async function swap(
   const strange = moved ? await takeAfter(target, beside) : null;
   await syncTree(beside);
   // Killed between the two renames, the target would be missing: then the guard puts the old data back.
-  if (moved) run.guard.arm(context.id, putBack(target, aside, companions));
+  if (moved) run.guard.arm(context.id, putBack(target, aside, followers));
   try {
-    await moveWithCompanions(target, aside, companions);
+    await moveAll(target, aside, followers);
     run.swapped.set(target, { moved });
     await rename(beside, target).catch(async (error: unknown) => {
       run.swapped.delete(target);
-      await moveWithCompanions(aside, target, companions);
+      await moveBack(target, aside, followers);
       throw error;
     });
-    for (const suffix of companions) await renameIfThere(beside + suffix, target + suffix);
+    for (const suffix of action.companions) await renameIfThere(beside + suffix, target + suffix);
     await syncDirectories([dirname(target), dirname(aside)]);
   } catch (error) {
     throw sameFileSystem(error, target);
   } finally {
     run.guard.disarm(context.id);
   }
-  const task = context.task;
-  context.emit({ event: 'restored', task: context.id, backup: task?.backup ?? '', id: restoredId(run), target });
+  tellRestored(target, run, context);
   if (strange !== null) return { outcome: 'warned', message: strange };
   return moved ? { message: `the old data lies at ${aside}` } : {};
 }
@@ -62,32 +61,48 @@ async function takeAfter(old: string, fresh: string): Promise<string | null> {
 }
 
 /** The old data comes back; what was put in its place is removed. Does nothing where this run swapped nothing. */
-export async function unswap(action: Extract<Action, { do: 'unswap' }>, run: RunContext): Promise<Performed> {
-  const { target, aside, companions } = action;
+export async function unswap(action: Unswap, run: RunContext): Promise<Performed> {
+  const { target, aside } = action;
   const swapped = run.swapped.get(target);
   if (!swapped) return { message: `${target} had not been touched` };
-  const rejected = `${aside}.rejected`;
-  await moveWithCompanions(target, rejected, companions);
-  if (swapped.moved) await moveWithCompanions(aside, target, companions);
+  const rejected = followersOf({ ...action, aside: `${aside}.rejected` });
+  await moveAll(target, `${aside}.rejected`, rejected);
+  if (swapped.moved) await moveBack(target, aside, followersOf(action));
   await syncDirectories([dirname(target), dirname(aside)]);
-  for (const suffix of ['', ...companions]) await rm(rejected + suffix, { recursive: true, force: true });
+  for (const path of [`${aside}.rejected`, ...rejected.map(({ away }) => away)])
+    await rm(path, { recursive: true, force: true });
   run.swapped.delete(target);
   return { message: swapped.moved ? `the old data is back at ${target}` : `${target} was removed again` };
 }
 
-async function moveWithCompanions(from: string, to: string, companions: string[]): Promise<void> {
-  await renameIfThere(from, to);
-  for (const suffix of companions) await renameIfThere(from + suffix, to + suffix);
+/** What goes and comes back with a target: where it lies, and where it lies while the target is aside. */
+type Follower = { home: string; away: string };
+
+function followersOf({ target, aside, companions, neighbours = [] }: Omit<Unswap, 'do'>): Follower[] {
+  return [
+    ...companions.map((suffix) => ({ home: target + suffix, away: aside + suffix })),
+    ...neighbours.map((name) => ({ home: join(dirname(target), name), away: `${aside}.${name}` })),
+  ];
+}
+
+async function moveAll(target: string, aside: string, followers: Follower[]): Promise<void> {
+  await renameIfThere(target, aside);
+  for (const { home, away } of followers) await renameIfThere(home, away);
+}
+
+async function moveBack(target: string, aside: string, followers: Follower[]): Promise<void> {
+  await renameIfThere(aside, target);
+  for (const { home, away } of followers) await renameIfThere(away, home);
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {
   if (await exists(from)) await rename(from, to);
 }
 
-function putBack(target: string, aside: string, companions: string[]): string[] {
+function putBack(target: string, aside: string, followers: Follower[]): string[] {
   const script =
-    'target=$1 aside=$2; shift 2; [ -e "$target" ] && exit; mv -- "$aside" "$target"; for s; do mv -- "$aside$s" "$target$s"; done';
-  return ['sh', '-c', script, 'sh', target, aside, ...companions];
+    'target=$1 aside=$2; shift 2; [ -e "$target" ] && exit; mv -- "$aside" "$target"; while [ $# -gt 1 ]; do mv -- "$2" "$1"; shift 2; done';
+  return ['sh', '-c', script, 'sh', target, aside, ...followers.flatMap(({ home, away }) => [home, away])];
 }
 
 async function syncDirectories(paths: string[]): Promise<void> {
@@ -104,7 +119,10 @@ function sameFileSystem(error: unknown, target: string): unknown {
   );
 }
 
-function restoredId(run: RunContext): string {
-  const admit = run.graph.tasks.find(({ action }) => action.do === 'admit');
-  return admit?.action.do === 'admit' ? admit.action.id : '';
+/** The new data is where it belongs. */
+export function tellRestored(target: string, run: RunContext, { id: task, task: own, emit }: PerformContext): void {
+  const backup = own?.backup ?? '';
+  const admitted = run.graph.tasks.find(({ action }) => action.do === 'admit' && action.backup === backup);
+  const id = admitted?.action.do === 'admit' ? admitted.action.id : '';
+  emit({ event: 'restored', task, backup, id, target });
 }

@@ -5,25 +5,35 @@ import { admittedName } from './admit.ts';
 import type { RunContext } from './context.ts';
 import { openArtifact } from './open-artifact.ts';
 import { openOrigin } from './open-origin.ts';
+import { loadOver } from './put-back.ts';
+
+type Unpacking = Extract<Action, { do: 'unpack' }>;
 
 /** Restores an artifact that was admitted. Its bytes are hashed once more on the way: they may have changed since. */
-export async function unpack(
-  action: Extract<Action, { do: 'unpack' }>,
-  run: RunContext,
-  context: PerformContext,
-): Promise<Performed> {
+export async function unpack(action: Unpacking, run: RunContext, context: PerformContext): Promise<Performed> {
+  const { over } = action;
+  return over ? await loadOver(over, run, context, () => take(action, run, context)) : await take(action, run, context);
+}
+
+async function take(action: Unpacking, run: RunContext, context: PerformContext): Promise<Performed> {
   const admitted = run.admitted.get(admittedName(action));
   if (!admitted) throw new Error(`${action.id} was to be restored before it was checked`);
   const source = await openOrigin(action.from, admitted.key, run);
   const { size, sha256 } = admitted;
   const { decode, recipe } = action;
   const opened = await openArtifact({ source, expected: { size, sha256 }, decode, recipe }, run, context);
-  const swapped = run.graph.tasks.some((task) => task.action.do === 'swap');
-  if (!swapped) {
-    const target = intakePlace(recipe, context);
+  if (isInPlace(action, run)) {
+    const target = action.target ?? intakePlace(recipe, context);
     context.emit({ event: 'restored', task: context.id, backup: action.backup, id: action.id, target });
   }
   return opened.notes.length > 0 ? { outcome: 'warned', message: opened.notes.join('; ') } : {};
+}
+
+/** What was put beside is told when it is put in place, or is only a proof. */
+function isInPlace({ over, backup }: Unpacking, run: RunContext): boolean {
+  if (over) return true;
+  const later = (action: Action) => action.do === 'swap' || (action.do === 'unpack' && action.over !== undefined);
+  return !run.graph.tasks.some((task) => task.backup === backup && later(task.action));
 }
 
 /** What took the data, for a person: a file or the program that read it. */

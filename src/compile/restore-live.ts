@@ -1,0 +1,55 @@
+/** What a kind does around the swap of its live data, where a server keeps more than the file: see `src/kind.ts`. */
+import type { Scope, Task } from '../graph.ts';
+import { type PieceContext, placed } from './restore-context.ts';
+
+export type LiveTasks = {
+  /** Right before anything is stopped. */
+  quiet(needs: Task['needs']): Task[];
+  /** Behind the swap, while everything stands still. */
+  settle(needs: Task['needs'], stopped: Scope[]): Task[];
+  /** Behind the start, in the work directory of what was unpacked. */
+  taken(needs: Task['needs']): Task[];
+};
+
+export function liveTasks(context: PieceContext): LiveTasks {
+  const { backup, choice, kind, kindFacts, piece, tag } = context;
+  const none = { quiet: () => [], settle: () => [], taken: () => [] };
+  if (!choice.live || piece.target === null) return none;
+  const { target } = piece;
+  const { spec } = piece.source;
+  const task = (id: string, title: string, rest: Pick<Task, 'within' | 'needs' | 'action'>): Task[] => [
+    { id: `${id}${tag}`, title, host: 'local', outputs: [], backup: backup.name, ...rest },
+  ];
+  return {
+    quiet: (needs) => {
+      if (!savesFirst(context)) return [];
+      const commands = placed(context, kind.quiet!(spec, kindFacts));
+      return task('quiet', `have ${backup.name} write down all that it holds`, {
+        within: [],
+        needs,
+        action: { do: 'run', commands },
+      });
+    },
+    settle: (needs, stopped) => {
+      const commands = kind.settle?.(spec, target, kindFacts) ?? [];
+      if (commands.length === 0) return [];
+      const within = stopped.map(({ id }) => id);
+      return task('settle', `prepare ${target}`, { within, needs, action: { do: 'run', commands } });
+    },
+    taken: (needs) => {
+      const assert = kind.taken?.(spec, target, kindFacts) ?? [];
+      if (assert.length === 0) return [];
+      const within = [`work:restore${tag}`];
+      return task('taken', `see that ${backup.name} runs on the new data`, {
+        within,
+        needs,
+        action: { do: 'assert', assert },
+      });
+    },
+  };
+}
+
+/** The server can be told to write down what it holds in memory; one that is down cannot. */
+export function savesFirst({ kind, kindFacts }: PieceContext): boolean {
+  return kind.quiet !== undefined && kindFacts.survey !== null && kindFacts.survey !== undefined;
+}

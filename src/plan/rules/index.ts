@@ -1,13 +1,15 @@
 /** The named rules, in the order in which they are checked. Each has a page beside it, `<id>.md`. */
+import { cannotAnswer } from './cannot-answer.ts';
 import { cannotOpen, needsKeyring } from './cannot-open.ts';
 import { contradiction } from './contradiction.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import { fewerCopies } from './fewer-copies.ts';
 import { fewerOffSite } from './fewer-off-site.ts';
+import { groupMembers } from './group-members.ts';
 import { layoutCollision } from './layout-collision.ts';
 import { noEffect } from './no-effect.ts';
 import { noRestoreTest } from './no-restore-test.ts';
-import { noSql } from './no-sql.ts';
+import { noScratch } from './no-scratch.ts';
 import { plainSecret } from './plain-secret.ts';
 import { requireTooHigh } from './require-too-high.ts';
 import { retentionKeepsNothing } from './retention-keeps-nothing.ts';
@@ -25,7 +27,9 @@ export const rules: readonly Rule[] = [
   duplicateKey,
   requireTooHigh,
   layoutCollision,
-  noSql,
+  groupMembers,
+  cannotAnswer,
+  noScratch,
   unknownOption,
   noEffect,
   scheduleNever,

@@ -125,7 +125,7 @@ const cases: Case[] = [
     { backup: '    objectives: { off-site: 0 }' },
   ],
   [
-    'no-sql',
+    'cannot-answer',
     { head: 'hooks: { before: [{ sql: select 1 }] }' },
     '5:26 a hook of the whole plan has no data to ask [sql in the hooks of a backup]',
     { backup: '    hooks: { before: [{ sql: select 1 }] }' },
@@ -193,13 +193,30 @@ ${rest}`;
     ]);
   });
 
-  it('no-sql and options of files', async () => {
+  it('cannot-answer and options of files', async () => {
     const asked =
       '    destinations: [nas]\n    restore: { assert: [{ sql: select 1, equals: 1 }], options: { owner: 1, ownr: true } }\n';
-    expect(await said('no-sql', elsewhere(asked))).toEqual(['10:32 a files source answers no SQL']);
+    expect(await said('cannot-answer', elsewhere(asked))).toEqual(['10:32 a files source answers no SQL']);
     expect(await said('unknown-option', elsewhere(asked))).toEqual([
       '10:74 owner cannot be 1 [true or false]',
       '10:77 the restore of a files source has no option "ownr" [owner or permissions] (owner)',
+    ]);
+  });
+
+  it('cannot-answer: each question that a kind does not know; no-scratch: a server for files', async () => {
+    const asked = `    destinations: [nas]
+    verify:
+      - restore: { assert: [{ key: a, equals: 1 }, { collection: b, equals: 1 }, { contents: counts, compare: source }] }
+      - restore: { into: { docker: redis }, assert: [{ command: [c] }, { count: "**", at-least: 1 }] }
+`;
+    expect(await said('cannot-answer', elsewhere(asked))).toEqual([
+      '11:36 a files source answers no question about keys',
+      '11:66 a files source answers no question about collections',
+      '11:94 a files source answers no question about its whole contents',
+      '12:65 a program here does not reach the throw-away server in the container [into: scratch, or a question to the data]',
+    ]);
+    expect(await said('no-scratch', elsewhere(asked))).toEqual([
+      '12:26 a files source is restored into a private folder, without a server [no into]',
     ]);
   });
 

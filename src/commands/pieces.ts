@@ -1,10 +1,10 @@
 /** Which artifacts of a backup a restore takes, and where each goes. */
 import { partLabel, partOf } from '../catalog/artifacts.ts';
+import { type RunFacts, sourceFacts } from '../compile/facts.ts';
 import type { RestoreChoice, RestorePiece } from '../compile/index.ts';
 import { sourceOfPart } from '../compile/parts.ts';
 import { RunnerError } from '../diagnostic.ts';
 import type { PartId } from '../graph.ts';
-import type { Facts } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
@@ -34,9 +34,10 @@ export async function placedPieces(
   backup: ResolvedBackup,
   origin: Origin,
   wish: Wish,
-  facts: Facts,
+  runFacts: RunFacts,
   ask: AskServer,
 ): Promise<Placed> {
+  const facts = sourceFacts(runFacts, backup);
   const { parts, inner } = chosenParts(origin, wish.only);
   const kind = findSource(backup.source.type);
   if (kind.restores(backup.source.spec, backup.restore.options) !== 'database') {

@@ -1,6 +1,6 @@
 /** What a restore says to a person: what it would replace, and what it left where. */
+import { type RunFacts, sourceFacts } from '../compile/facts.ts';
 import { exists } from '../execute/actions/directory.ts';
-import type { Facts } from '../kind.ts';
 import { findSource } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
 import { look } from './database-target.ts';
@@ -57,16 +57,16 @@ export function stale(wanted: readonly Wanted[]): string[] {
 }
 
 /** What lay at a target before and is still there under another name. A server that cannot be asked says nothing. */
-export async function leftNames(wanted: readonly Wanted[], facts: Facts, ask: AskServer): Promise<string[]> {
+export async function leftNames(wanted: readonly Wanted[], facts: RunFacts, ask: AskServer): Promise<string[]> {
   const sentences: string[] = [];
-  for (const piece of wanted.flatMap(({ pieces }) => pieces)) {
+  for (const { piece, backup } of wanted.flatMap(({ pieces, backup }) => pieces.map((piece) => ({ piece, backup })))) {
     const { target, aside, where, source } = piece;
     if (target === null || aside === '') continue;
     if (where === null) {
       if (await exists(aside)) sentences.push(`what lay at ${oneLine(target)} before is kept at ${oneLine(aside)}`);
       continue;
     }
-    const there = await look({ source, facts, ask, where }, aside).catch(() => 'nothing');
+    const there = await look({ source, facts: sourceFacts(facts, backup), ask, where }, aside).catch(() => 'nothing');
     if (there !== 'nothing')
       sentences.push(`what was in database "${oneLine(target)}" before is kept in database "${oneLine(aside)}"`);
   }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { Argument, Command } from '../../src/graph.ts';
 import type { Databases, SourceKind } from '../../src/kind.ts';
 
-export type FakeSpec = { type: string; root: string; database: string | string[] };
+/** `database` is null for what belongs to the whole server. */
+export type FakeSpec = { type: string; root: string; database: string | string[] | null };
 
 const sh = (script: string, ...words: Argument[]): Command => ({ argv: ['sh', '-ec', script, 'sh', ...words] });
 const at = (spec: FakeSpec, name: Argument): Argument => ({ join: [`${spec.root}/data/`, name] });
@@ -70,27 +71,43 @@ function fake(type: string, renames: boolean): SourceKind<FakeSpec> {
     requirements: () => [],
     capture: (spec) => ({
       prepare: [],
-      produce: { argv: ['tar', '--create', '--file=-', '--sort=name', '--directory', at(spec, nameOf(spec)), '.'] },
+      produce: {
+        argv: [
+          ...['tar', '--create', '--file=-', '--sort=name', '--directory'],
+          ...[spec.database === null ? spec.root : at(spec, nameOf(spec)), spec.database === null ? 'roles' : '.'],
+        ],
+      },
       cleanup: [],
       plain: { unknown: true },
     }),
     content: () => ({ intake: { consume: { argv: ['tar', '--list', '--file=-'] } }, tail: { zeros: 1024 } }),
-    part: (spec, { name }) => ({ ...spec, database: name }),
+    parts: (spec) =>
+      Array.isArray(spec.database)
+        ? [
+            { name: 'globals', purpose: 'globals', spec: { ...spec, database: null } },
+            ...spec.database.map((name) => ({ name, purpose: 'data' as const, spec: { ...spec, database: name } })),
+          ]
+        : null,
+    part: (spec, { name, purpose }) => ({ ...spec, database: purpose === 'globals' ? null : name }),
     restores: () => 'database',
     databases: databases(renames),
     home: (spec) => (typeof spec.database === 'string' ? spec.database : null),
     relocate: (spec, name) => ({ ...spec, database: name }),
-    restore: (spec, { path }) => ({
-      intake: {
-        // What is half loaded when it fails lies in the database already.
-        consume: sh(
-          `tar --extract --file=- --directory "$2"; ${fault(`load-${String(path)}`)} if [ -e "$1/faults/slow-${String(path)}" ]; then touch "$1/loading"; sleep 60; fi`,
-          spec.root,
-          at(spec, path),
-        ),
-      },
-      tail: { zeros: 1024 },
-    }),
+    restore: (spec, { path }) => {
+      if (spec.database === null)
+        return { intake: { consume: sh('echo globals >> "$1/log"; cat > "$1/restored-roles"', spec.root) } };
+      return {
+        intake: {
+          // What is half loaded when it fails lies in the database already.
+          consume: sh(
+            `tar --extract --file=- --directory "$2"; ${fault(`load-${String(path)}`)} if [ -e "$1/faults/slow-${String(path)}" ]; then touch "$1/loading"; sleep 60; fi`,
+            spec.root,
+            at(spec, path),
+          ),
+        },
+        tail: { zeros: 1024 },
+      };
+    },
     questions: ['sql'],
     ask: (spec, question, target) =>
       sh('cd "$1"; eval "$2"', at(spec, target?.path ?? nameOf(spec)), 'sql' in question ? question.sql : 'false'),
@@ -126,6 +143,7 @@ export type FakeServer = {
 export function startFakeServer(root: string): FakeServer {
   for (const name of ['data', 'marks', 'faults']) mkdirSync(join(root, name), { recursive: true });
   writeFileSync(join(root, 'log'), '');
+  writeFileSync(join(root, 'roles'), 'roles');
   const folder = (name: string) => join(root, 'data', name);
   return {
     root,

@@ -48,8 +48,15 @@ function outcomeOf(graph: Graph, own: Task[], results: GraphResults['results']):
   if (missed.length > 0 && graph.command === 'prune' && missed.length < main.length) return 'partial';
   // The load over old data failed, and the old data is there again.
   if (missed.some((task) => results.get(task.id)?.error instanceof LoadUndone)) return 'partial';
+  // Some of its databases are in place, and nothing was taken back.
+  if (missed.length > 0 && isPartlyPlaced(main, missed, results)) return 'partial';
   if (missed.length > 0) return failed.length === 0 ? 'skipped' : 'failed';
   return failed.length > 0 || own.some((task) => ended(task) === 'partial') ? 'partial' : 'ok';
+}
+
+function isPartlyPlaced(main: Task[], missed: Task[], results: GraphResults['results']): boolean {
+  const isReturn = ({ action }: Task) => action.do === 'unswap' || action.do === 'put-back';
+  return main.some(({ id, action }) => action.do === 'swap' && succeeded(results.get(id))) && !missed.some(isReturn);
 }
 
 function isNeedlessRollBack({ action }: Task, outcome: TaskResult['outcome']): boolean {

@@ -11,6 +11,13 @@ const idle = {
   database: ['overwrite'],
 } as const satisfies Record<string, readonly string[]>;
 
+const reasons = {
+  none: 'whose restore is a program',
+  file: 'which is restored as one file',
+  directory: 'which is restored into a folder',
+  database: 'which is restored into a database',
+} as const;
+
 export const noEffect: Rule = {
   id: 'no-effect',
   severity: 'error',
@@ -23,14 +30,14 @@ export const noEffect: Rule = {
     ]),
 };
 
-function shapeOf({ source }: ResolvedBackup): 'directory' | 'file' | 'database' | 'none' {
-  return findSource(source.type).restores(source.spec);
+function shapeOf({ source, restore }: ResolvedBackup): 'directory' | 'file' | 'database' | 'none' {
+  return findSource(source.type).restores(source.spec, restore.options);
 }
 
 function inRestore(backup: ResolvedBackup, context: RuleContext): Finding[] {
   const shape = shapeOf(backup);
   const written = context.effective.backups[backup.name]?.restore ?? {};
-  const why = shape === 'none' ? 'whose restore is a program' : 'which is restored as one file';
+  const why = reasons[shape];
   return idle[shape].flatMap((key): Finding[] => {
     const pointer = context.at(backup, 'restore', key);
     if (!Object.hasOwn(written, key) || pointer.startsWith('/defaults')) return [];

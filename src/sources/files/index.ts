@@ -98,7 +98,7 @@ function requirements(spec: FilesSpec, facts: Facts): Requirement[] {
 }
 
 /** Without options nothing of a hostile archive survives that would act later: owners, setuid bits, ACLs, links out. */
-function extract(target: Argument, facts: Facts, options: RestoreOptions): Command {
+function extract(target: Argument, facts: Facts, options: RestoreOptions, only: readonly string[]): Command {
   return {
     argv: [
       tar(facts),
@@ -111,6 +111,7 @@ function extract(target: Argument, facts: Facts, options: RestoreOptions): Comma
         ? ['--same-permissions', '--acls', '--xattrs', '--xattrs-include=*']
         : ['--no-same-permissions', '--xattrs']),
       '--quoting-style=escape',
+      ...(only.length > 0 ? ['--', ...only] : []),
     ],
   };
 }
@@ -138,9 +139,10 @@ export const files: SourceKind<FilesSpec> = {
   // What a restore replaces is kept whole, caches too: nothing of it will be there any more.
   relocate: (spec, path) => ({ type: spec.type, base: path, paths: [path], 'include-caches': true }),
   options: { owner: 'boolean', permissions: 'boolean' },
-  restore: (_spec, target, facts, options = {}) => ({
+  members: true,
+  restore: (_spec, target, facts, options = {}, only = []) => ({
     prepare: [{ argv: ['mkdir', '-p', '-m', '0700', '--', target.path] }],
-    intake: { consume: extract(target.path, facts, options) },
+    intake: { consume: extract(target.path, facts, options, only) },
     tail: { zeros: 1024 },
   }),
   list: (_spec, facts) => ({ argv: [tar(facts), '--list', '--file=-', '--quoting-style=escape'], env: readable }),

@@ -1,11 +1,12 @@
 /** What is read from the machine and from the destinations before a graph is compiled. */
 import { readFile } from 'node:fs/promises';
-import { judgeShelf } from './catalog/items.ts';
+import { judgeUnit } from './catalog/sets.ts';
 import { readShelf, shelfOf } from './catalog/shelf.ts';
 import { inspectionKey, type RunFacts, type ShelfFacts } from './compile/facts.ts';
 import { closeDestinations, type Opened, openDestinations } from './destinations/open.ts';
 import { secretReader } from './execute/secrets.ts';
 import type { Inspection } from './kind.ts';
+import { unitsOf } from './plan/groups.ts';
 import { requiredLevels } from './plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from './plan/resolved.ts';
 import { programFacts } from './programs.ts';
@@ -69,15 +70,18 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
       digests: {} as Record<string, string>,
       blocked: {} as Record<string, string>,
     };
-    for (const backup of plan.backups) {
-      if (!backup.destinations.some((used) => used.name === name)) continue;
-      const tags = (backup.retention[name]?.tags.length ?? 0) > 0;
-      const judged = await judgeShelf(shelf, destination, backup.name, { required: requiredLevels(backup), tags, now });
-      const items = judged.map(({ item }) => item);
-      facts.items[backup.name] = items;
-      facts.digests[backup.name] = shelfOf(shelf, backup.name).digest;
-      const blocked = pruneBlocked(items, now, clock);
-      if (blocked) facts.blocked[backup.name] = blocked;
+    const here = plan.backups.filter(({ destinations }) => destinations.some((used) => used.name === name));
+    for (const unit of unitsOf(plan, here)) {
+      const members = unit.map((backup) => ({ name: backup.name, required: requiredLevels(backup) }));
+      const tags = (unit[0]!.retention[name]?.tags.length ?? 0) > 0;
+      const { judged } = await judgeUnit(shelf, destination, members, { tags, now });
+      for (const [backup, all] of judged) {
+        const items = all.map(({ item }) => item);
+        facts.items[backup] = items;
+        facts.digests[backup] = shelfOf(shelf, backup).digest;
+        const blocked = pruneBlocked(items, now, clock);
+        if (blocked) facts.blocked[backup] = blocked;
+      }
     }
     return facts;
   } catch (error) {

@@ -285,8 +285,8 @@ export type Action =
       policy: RetentionPolicy;
       timezone: string;
     }
-  /** Holds an application still; should a part of it fail, or should we be killed, `after` lets it go on. */
-  | { do: 'quiesce'; before: Command[]; after: Command[] }
+  /** Holds an application still. The scope's release lets it go on, also when a part of this fails, or when we are killed. */
+  | { do: 'quiesce'; before: Command[] }
   | { do: 'go-on'; after: Command[] }
   | { do: 'document'; destination: string; backups: string[] }
   | { do: 'admit'; backup: string; id: string; from: RestoreOrigin; part?: PartId }

@@ -80,6 +80,12 @@ export function parseId(id: string): Identity | null {
   return time && { backup, time, stamp, nonce, ...(base === undefined ? {} : { base }) };
 }
 
+/** The stamp and nonce of an id: equal for the backups that were made as one set of a consistency group, and for no others. */
+export function setOf(id: string): string {
+  const nonce = id.lastIndexOf('-');
+  return id.slice(id.lastIndexOf('-', nonce - 1) + 1);
+}
+
 /** Orders identities by time, then by text, whatever backups they belong to. */
 export function compareIds(left: string, right: string): number {
   const earlier = stampIn(left);

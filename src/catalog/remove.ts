@@ -5,6 +5,7 @@
 import { type Destination, KeyExists, KeyMissing } from '../kind.ts';
 import { canonicalBytes, Damaged, MadeByNewer } from './document.ts';
 import { Format, type Removed, type Tombstone } from './format.ts';
+import { setOf } from './identity.ts';
 import { directoryOf, manifestKey, parseKey, planKeys, signatureKey } from './keys.ts';
 import { readManifest } from './manifest.ts';
 import type { ShelfEntry } from './shelf.ts';
@@ -28,7 +29,10 @@ export type RemovalResult = {
 /** Backups that one tombstone names; the lease is read again before each. */
 const batchSize = 200;
 
-/** Deletes backups. Their manifests are read first: they say where the artifacts lie. */
+/**
+ * Deletes backups, each set of a group as a whole: it stands in one tombstone, and where one of it may not be touched all stay.
+ * Their manifests are read first: they say where the artifacts lie.
+ */
 export async function removeBackups(
   destination: Destination,
   plan: string,
@@ -37,12 +41,22 @@ export async function removeBackups(
   o: RemoveOptions,
 ): Promise<RemovalResult> {
   const result: RemovalResult = { removed: [], refused: [] };
-  for (let start = 0; start < items.length; start += batchSize) {
+  for (const batch of batchesOf(items)) {
     const deleted: Tombstone['deleted'] = [];
-    for (const { entry, reasons } of items.slice(start, start + batchSize)) {
-      const place = await placeOf(destination, entry);
-      if ('refused' in place) result.refused.push({ id: entry.id, message: place.refused });
-      else deleted.push({ id: entry.id, manifestKey: entry.manifestKey, artifactKeys: place.keys, reasons });
+    for (const set of batch) {
+      const places = await Promise.all(
+        set.map(async ({ entry }) => ({ entry, place: await placeOf(destination, entry) })),
+      );
+      const refused = places.flatMap(({ entry, place }) =>
+        'refused' in place ? [{ id: entry.id, message: place.refused }] : [],
+      );
+      result.refused.push(...refused);
+      if (refused.length > 0) continue;
+      for (const [index, { entry, reasons }] of set.entries()) {
+        const { place } = places[index]!;
+        const artifactKeys = 'keys' in place ? place.keys : [];
+        deleted.push({ id: entry.id, manifestKey: entry.manifestKey, artifactKeys, reasons });
+      }
     }
     if (deleted.length === 0) continue;
     await o.stillOurs();
@@ -51,6 +65,23 @@ export async function removeBackups(
     result.removed.push(...(await carryOut(destination, plan, run, { key, tombstone }, o)));
   }
   return result;
+}
+
+/** Whole sets, together not many more backups than a tombstone should name. */
+function batchesOf(items: readonly Removal[]): Removal[][][] {
+  const sets = new Map<string, Removal[]>();
+  for (const item of items) sets.set(setOf(item.entry.id), [...(sets.get(setOf(item.entry.id)) ?? []), item]);
+  const batches: Removal[][][] = [];
+  let size = batchSize;
+  for (const set of sets.values()) {
+    if (size >= batchSize) {
+      batches.push([]);
+      size = 0;
+    }
+    batches.at(-1)!.push(set);
+    size += set.length;
+  }
+  return batches;
 }
 
 /** Finishes every deletion that a tombstone names and that did not happen to its end. */

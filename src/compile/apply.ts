@@ -1,14 +1,16 @@
 import type { Graph, Requirement, Scope, ShelfView, Task, TaskId } from '../graph.ts';
+import { unitsOf } from '../plan/groups.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findTransform } from '../registry.ts';
 import { captureTask } from './capture.ts';
 import { describeTask, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
 import { plannedMade, type RunFacts, sourceFacts } from './facts.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
+import { atOneMoment } from './moment.ts';
 import { plannedParts } from './parts.ts';
 import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';
-import { shelfView } from './shelf-view.ts';
+import { shelfViews } from './shelf-view.ts';
 import { verifyTask } from './verify.ts';
 
 type Part = { tasks: Task[]; scopes: Scope[]; requirements: Requirement[]; shelf: ShelfView[] };
@@ -25,13 +27,22 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   ];
   const before = compileHook('before', plan.hooks.before, place, opened, facts);
   const ready = before.length > 0 ? [...opened, { task: before.at(-1)!.id, on: 'ok' as const }] : opened;
-  const parts = backups.map((backup) => backupPart(plan, backup, ready, facts));
+  const begun = backups.map((backup) => begin(plan, backup, ready, facts));
+  const moments = plan.groups.flatMap((group) => {
+    const members = begun.filter(({ name }) => group.members.includes(name));
+    return members.length === 0 ? [] : [{ group, moment: atOneMoment(plan, group, members, facts) }];
+  });
+  const momentary = new Map(moments.flatMap(({ moment }) => moment.members.map((member) => [member.name, member])));
+  const proofs = begun.map((one) => prove(plan, { ...one, ...momentary.get(one.name) }, facts));
+  const units = unitsOf(plan, backups).map((unit) => proofs.filter(({ backup }) => unit.includes(backup)));
+  const parts = units.flatMap((unit) => unit.map((one, index) => finish(plan, one, index === 0 ? unit : [], facts)));
   const work = parts.flatMap(({ tasks }) => tasks);
   const documents = destinations.map((name) => describeTask(plan, name, writersAt(work, name)));
   const closing = closingHooks(plan, [...before, ...work], facts);
   const requirements = [
-    ...parts.flatMap((part, index) =>
-      part.requirements.map((requirement) => ({ ...requirement, backups: [backups[index]!.name] })),
+    ...parts.flatMap(({ name, requirements: own }) => own.map((requirement) => ({ ...requirement, backups: [name] }))),
+    ...moments.flatMap(({ group, moment }) =>
+      moment.requirements.map((requirement) => ({ ...requirement, backups: group.members })),
     ),
     ...secretsOf(stepCommands([...before, ...work, ...closing]), 'a hook uses it'),
   ];
@@ -40,35 +51,61 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
     plan: { name: plan.name, digest: plan.digest },
     command: 'apply',
     tasks: [preflightTask(plan, destinations, requirements), ...settles, ...before, ...work, ...documents, ...closing],
-    scopes: [...leaseScopes(destinations), ...parts.flatMap(({ scopes }) => scopes)],
+    scopes: [
+      ...leaseScopes(destinations),
+      ...moments.flatMap(({ moment }) => moment.scopes),
+      ...parts.flatMap(({ scopes }) => scopes),
+    ],
     shelf: parts.flatMap(({ shelf }) => shelf),
   });
 }
 
-/** One backup: before, capture, verify, prune, and what follows from success, failure or either. */
-function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['needs'], facts: RunFacts): Part {
-  const captureId: TaskId = `capture:${backup.name}`;
-  const place: HookPlace = {
-    plan: plan.name,
-    backup,
-    capture: captureId,
-  };
+/** A backup on its way into the graph: its hooks before, and its capture. */
+type Begun = {
+  name: string;
+  backup: ResolvedBackup;
+  place: HookPlace;
+  before: Task[];
+  /** What opens its moment before the capture, where it is made together with others. */
+  opening?: Task[];
+  captured: ReturnType<typeof captureTask>;
+};
+
+type Proof = Begun & { checks: Omit<Part, 'shelf'>; proven: Task['needs'] };
+
+function begin(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['needs'], facts: RunFacts): Begun {
+  const { name } = backup;
+  const captureId: TaskId = `capture:${name}`;
+  const place: HookPlace = { plan: plan.name, backup, capture: captureId };
   const before = compileHook('before', backup.hooks.before, place, ready, facts);
-  const captured = captureTask(
-    plan,
-    backup,
-    {
-      id: captureId,
-      title: `back up ${backup.name}`,
-      needs: before.length > 0 ? [{ task: before.at(-1)!.id, on: 'ok' }] : ready,
-      purpose: 'backup',
-    },
-    facts,
-  );
-  const checks = verifications(plan, backup, captureId, facts);
+  const needs: Task['needs'] = before.length > 0 ? [{ task: before.at(-1)!.id, on: 'ok' }] : ready;
+  const wanted = { id: captureId, title: `back up ${name}`, needs, purpose: 'backup' as const };
+  return { name, backup, place, before, captured: captureTask(plan, backup, wanted, facts) };
+}
+
+function prove(plan: ResolvedPlan, begun: Begun, facts: RunFacts): Proof {
+  const { backup, captured } = begun;
+  const checks = verifications(plan, backup, captured.task.id, facts);
   const proven: Task['needs'] = [captured.task, ...checks.tasks].map(({ id }) => ({ task: id, on: 'ok' }));
-  const prunes = pruneTasks(backup, plan.timezone, proven);
-  const blamed = [...before, captured.task, ...checks.tasks].map(({ id }) => id);
+  return { ...begun, checks, proven };
+}
+
+/**
+ * One backup: before, capture, verify, prune, and what follows from success, failure or either. `unit` are those that are pruned
+ * behind it: itself, or all members of its group, whose first it is.
+ */
+function finish(plan: ResolvedPlan, one: Proof, unit: readonly Proof[], facts: RunFacts): Part & { name: string } {
+  const { backup, place, before, opening = [], captured, checks, proven } = one;
+  const pruned = unit.map((member) => member.backup);
+  const prunes =
+    pruned.length > 0
+      ? pruneTasks(
+          pruned,
+          plan.timezone,
+          unit.flatMap((member) => member.proven),
+        )
+      : [];
+  const blamed = [...before, ...opening, captured.task, ...checks.tasks].map(({ id }) => id);
   const after = compileHook('after', backup.hooks.after, place, proven, facts);
   const failed = compileHook(
     'on-failure',
@@ -77,7 +114,7 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
     blamed.map((task) => ({ task, on: 'fail' as const })),
     facts,
   );
-  const all = [...before, captured.task, ...checks.tasks, ...prunes, ...after, ...failed];
+  const all = [...before, ...opening, captured.task, ...checks.tasks, ...prunes, ...after, ...failed];
   const last = compileHook(
     'finally',
     backup.hooks.finally,
@@ -85,12 +122,20 @@ function backupPart(plan: ResolvedPlan, backup: ResolvedBackup, ready: Task['nee
     all.map(({ id }) => ({ task: id, on: 'done' as const })),
     facts,
   );
-  const coming = { id: `‹${captureId}.id›`, time: facts.now, good: true, tags: backup.tags };
+  const coming = ({ name, tags }: ResolvedBackup) => ({
+    id: `‹capture:${name}.id›`,
+    time: facts.now,
+    good: true,
+    tags,
+  });
   return {
+    name: one.name,
     tasks: [...all, ...last],
     scopes: [...captured.scopes, ...checks.scopes],
     requirements: [...captured.requirements, ...checks.requirements],
-    shelf: backup.destinations.map(({ name }) => shelfView(backup, name, plan.timezone, facts.shelves[name], coming)),
+    shelf: (pruned[0]?.destinations ?? []).flatMap(({ name }) =>
+      shelfViews(pruned, name, plan.timezone, facts.shelves[name], coming),
+    ),
   };
 }
 

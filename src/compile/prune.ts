@@ -1,25 +1,37 @@
 import type { Graph, Scope, Task } from '../graph.ts';
+import { unitsOf, withMembers } from '../plan/groups.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { describeTask, leaseScope, leaseScopes, preflightTask, settleTasks } from './common.ts';
 import type { RunFacts } from './facts.ts';
 import { seal } from './seal.ts';
-import { shelfView } from './shelf-view.ts';
+import { shelfViews } from './shelf-view.ts';
 
-/** Tasks that delete what retention no longer keeps, one per destination that has one. */
-export function pruneTasks(backup: ResolvedBackup, timezone: string, needs: Task['needs']): Task[] {
-  return backup.destinations.flatMap(({ name: destination }) => {
-    const policy = backup.retention[destination];
+/** Tasks that delete what retention no longer keeps of a group or of one backup, one per destination that has one. */
+export function pruneTasks(unit: readonly ResolvedBackup[], timezone: string, needs: Task['needs']): Task[] {
+  const [first] = unit;
+  const members = unit.map(({ name }) => name);
+  const subject = members.join(', ');
+  return first!.destinations.flatMap(({ name: destination }) => {
+    const policy = first!.retention[destination];
     if (!policy) return [];
+    const action = {
+      do: 'prune' as const,
+      backup: first!.name,
+      ...(unit.length > 1 ? { members } : {}),
+      destination,
+      policy,
+      timezone,
+    };
     return [
       {
-        id: `prune:${backup.name}:${destination}`,
-        title: `prune ${backup.name} at ${destination}`,
+        id: `prune:${first!.name}:${destination}`,
+        title: `prune ${subject} at ${destination}`,
         host: 'local',
         within: [leaseScope(destination)],
         needs,
-        action: { do: 'prune' as const, backup: backup.name, destination, policy, timezone },
+        action,
         outputs: [],
-        backup: backup.name,
+        backup: first!.name,
       },
     ];
   });
@@ -34,10 +46,10 @@ export function compilePrune(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const settled = (destination: string) => [{ task: `settle:${destination}`, on: 'ok' as const }];
   const tasks: Task[] = [preflightTask(plan, names, []), ...settleTasks(plan, names, ready)];
   const shelf = [];
-  for (const backup of backups) {
-    for (const { name } of backup.destinations)
-      shelf.push(shelfView(backup, name, plan.timezone, facts.shelves[name], null));
-    for (const task of pruneTasks(backup, plan.timezone, [])) {
+  for (const unit of unitsOf(plan, backups)) {
+    for (const { name } of unit[0]!.destinations)
+      shelf.push(...shelfViews(unit, name, plan.timezone, facts.shelves[name], () => null));
+    for (const task of pruneTasks(unit, plan.timezone, [])) {
       const destination = task.action.do === 'prune' ? task.action.destination : '';
       tasks.push({ ...task, needs: settled(destination) });
     }
@@ -62,8 +74,11 @@ export function compilePrune(plan: ResolvedPlan, facts: RunFacts, options: { onl
   });
 }
 
+/** Those that are named, with all members of their groups; all where none is named. */
 export function chosenBackups(plan: ResolvedPlan, only: string[] | undefined): ResolvedBackup[] {
-  return only && only.length > 0 ? plan.backups.filter(({ name }) => only.includes(name)) : plan.backups;
+  if (!only || only.length === 0) return plan.backups;
+  const names = withMembers(plan, only);
+  return plan.backups.filter(({ name }) => names.includes(name));
 }
 
 export function destinationsOf(backups: ResolvedBackup[]): string[] {

@@ -1,37 +1,54 @@
+import { setOf } from '../catalog/identity.ts';
 import type { ShelfView } from '../graph.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
 import { decide, type Item } from '../retention/decide.ts';
+import { together } from '../retention/sets.ts';
 import type { ShelfFacts } from './facts.ts';
 
 /**
- * What retention says of one backup at one destination. `coming` is the backup that the same run will make: it counts
- * as good, since prune only runs after it was proven.
+ * What retention says of the backups of one unit (a group, or one alone) at one destination. `coming` is the one that the same
+ * run will make: it counts as good, since prune only runs after it was proven. What stops the prune of one stops that of all.
  */
-export function shelfView(
-  backup: ResolvedBackup,
+export function shelfViews(
+  unit: readonly ResolvedBackup[],
   destination: string,
   timezone: string,
   facts: ShelfFacts | undefined,
-  coming: Item | null,
-): ShelfView {
-  const base = { backup: backup.name, destination, keep: [], delete: [] };
-  if (!facts || 'unknown' in facts)
+  coming: (backup: ResolvedBackup) => Item | null,
+): ShelfView[] {
+  const views = unit.map((backup) => ({ backup: backup.name, destination, keep: [], delete: [] }));
+  if (!facts || 'unknown' in facts) {
+    const blocked = `its listing could not be read: ${facts?.unknown ?? 'it was not asked for'}`;
+    return views.map((view) => ({ ...view, digest: null, blocked }));
+  }
+  const digest = (name: string) => facts.digests[name] ?? null;
+  const blocked = unit.map(({ name }) => facts.blocked[name]).find((why) => why !== undefined);
+  if (blocked !== undefined) return views.map((view) => ({ ...view, digest: digest(view.backup), blocked }));
+  const present = (backup: ResolvedBackup) => facts.items[backup.name] ?? [];
+  const policy = unit[0]!.retention[destination] ?? null;
+  if (!policy) {
+    const reasons = ['no retention: nothing is ever deleted'];
+    return unit.map((backup, index) => {
+      const keep = present(backup).map(({ id }) => ({ id, reasons }));
+      return { ...views[index]!, digest: digest(backup.name), keep };
+    });
+  }
+  const decisions = unit.map((backup) => {
+    const next = coming(backup);
     return {
-      ...base,
-      digest: null,
-      blocked: `its listing could not be read: ${facts?.unknown ?? 'it was not asked for'}`,
+      backup: backup.name,
+      decision: decide(policy, timezone, next ? [...present(backup), next] : present(backup)),
     };
-  const digest = facts.digests[backup.name] ?? null;
-  const blocked = facts.blocked[backup.name];
-  if (blocked) return { ...base, digest, blocked };
-  const present = facts.items[backup.name] ?? [];
-  const policy = backup.retention[destination] ?? null;
-  if (!policy)
-    return {
-      ...base,
-      digest,
-      keep: present.map(({ id }) => ({ id, reasons: ['no retention: nothing is ever deleted'] })),
-    };
-  const decision = decide(policy, timezone, coming ? [...present, coming] : present);
-  return { ...base, digest, keep: decision.keep, delete: decision.delete };
+  });
+  return together(decisions, setOrComing).map(({ backup, decision }, index) => ({
+    ...views[index]!,
+    digest: digest(backup),
+    keep: decision.keep,
+    delete: decision.delete,
+  }));
+}
+
+/** What this run makes has no id yet; its members are one set. */
+function setOrComing(id: string): string {
+  return id.startsWith('‹') ? id.slice(0, 1) : setOf(id);
 }

@@ -57,6 +57,7 @@ export function checkNames(value: unknown): NameCheck {
   for (const [pointer, holder] of [['/defaults', plan.defaults] as [string, unknown], ...holders]) {
     backupNames(check, map(holder), pointer);
   }
+  for (const [name, group] of Object.entries(map(plan.groups))) memberNames(check, map(group), name);
   secretNames(check, plan, '');
   return { problems: check.problems, used: check.used };
 }
@@ -79,6 +80,20 @@ function backupNames(check: Check, backup: Data, pointer: string): void {
   const safety = map(map(backup.restore).safety);
   for (const [index, name] of items(safety.destinations)) {
     if (typeof name === 'string') use(check, 'destinations', name, `${pointer}/restore/safety/destinations/${index}`);
+  }
+}
+
+/** Members of a consistency group; its own name stands beside those of backups on a command line. */
+function memberNames(check: Check, { together }: Data, group: string): void {
+  const backups = map(check.plan.backups);
+  const pointer = childPointer('/groups', group);
+  if (Object.hasOwn(backups, group)) {
+    const message = `${quoted(group)} is the name of a backup`;
+    check.problems.push({ pointer, key: true, message, expected: 'another name' });
+  }
+  for (const [index, name] of items(together)) {
+    if (typeof name !== 'string' || Object.hasOwn(backups, name)) continue;
+    check.problems.push(unknown('backup', name, Object.keys(backups), `${pointer}/together/${index}`));
   }
 }
 

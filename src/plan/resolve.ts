@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
 import { checkRules } from './check.ts';
 import { type EffectiveBackup, type EffectivePlan, effectivePlanOf } from './effective.ts';
-import type { Destination, Plan } from './generated/types.ts';
+import type { Destination, Group, Plan } from './generated/types.ts';
 import type { Loaded } from './load.ts';
 import { checkNames, type NameCheck } from './names.ts';
 import { childPointer } from './position.ts';
-import type { ResolvedBackup, ResolvedDestination, ResolvedPlan, ResolvedSource } from './resolved.ts';
+import type { ResolvedBackup, ResolvedDestination, ResolvedGroup, ResolvedPlan, ResolvedSource } from './resolved.ts';
 import * as settle from './settle.ts';
 import { toDiagnostics } from './validate.ts';
 
@@ -26,7 +26,7 @@ export function resolvePlan(plan: Plan, loaded: Loaded): { resolved: ResolvedPla
 }
 
 function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
-  const { name, timezone, objectives, secrets = {}, signing, destinations, hooks, backups } = effective;
+  const { name, timezone, objectives, secrets = {}, signing, destinations, hooks, backups, groups = {} } = effective;
   return {
     name,
     file: loaded.file,
@@ -39,7 +39,7 @@ function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
     destinations: mapValues(destinations, settleDestination),
     hooks: settle.settleHooks(hooks),
     backups: Object.entries(backups).map(([backup, value]) => settleBackup(backup, value, effective)),
-    groups: [],
+    groups: Object.entries(groups).map(([group, value]) => settleGroup(group, value, Object.keys(backups))),
     effective,
   };
 }
@@ -83,6 +83,14 @@ function settleBackup(name: string, written: EffectiveBackup, effective: Effecti
     tags: written.tags ?? [],
     ...(priority && { priority }),
     ...(timeout !== undefined && { timeout: settle.settleTimeout(timeout) }),
+  };
+}
+
+function settleGroup(name: string, { together, quiesce }: Group, order: string[]): ResolvedGroup {
+  return {
+    name,
+    members: order.filter((backup) => together.includes(backup)),
+    quiesce: quiesce ? settle.settleQuiesce(quiesce) : null,
   };
 }
 

@@ -14,6 +14,7 @@ import type {
   PlannedStep,
   PlannedStop,
   PlannedVerification,
+  ResolvedGroup,
   SecretReference,
 } from './resolved.ts';
 
@@ -93,6 +94,14 @@ export function settleHooks(written: Written.Hooks | undefined): Hooks {
     onFailure: steps(written?.['on-failure']),
     finally: steps(written?.finally),
   };
+}
+
+export function settleQuiesce({
+  before,
+  after,
+  'max-hold': maxHold = '5m',
+}: Written.Quiesce): NonNullable<ResolvedGroup['quiesce']> {
+  return { before: before.map(settleStep), after: after.map(settleStep), maxHold: length(maxHold) };
 }
 
 function settleStop({ timeout, ...written }: Written.Stop): PlannedStop {

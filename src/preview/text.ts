@@ -7,7 +7,7 @@ import { actionLines } from './lines.ts';
 const quiet = new Set(['settle', 'document', 'prune']);
 
 /** Scopes whose beginning and end a reviewer would want to see. */
-const shown = new Set(['step', 'run', 'hold']);
+const shown = new Set(['step', 'run', 'hold', 'quiesce']);
 
 /** The whole graph for a person: every command, every deletion, the digest. The lookup fills in what a run knows. */
 export function renderText(graph: Graph, lookup: Lookup = placeholders): string {

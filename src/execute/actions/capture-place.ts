@@ -13,7 +13,7 @@ import type { Destination } from '../../kind.ts';
 import { claim } from '../../retention/decide.ts';
 import type { Tier } from '../../retention/policy.ts';
 import type { PerformContext } from '../task-context.ts';
-import { setId } from './capture-set.ts';
+import { memberId, setPlan } from './capture-set.ts';
 import type { CaptureAction, RunContext } from './context.ts';
 import { asError } from './errors.ts';
 import type { Measure } from './expectations.ts';
@@ -54,7 +54,8 @@ export async function identify(
   const { readings, lost } = await readAll(sinks, action.backup, run);
   const known = await merged(readings, action, now);
   const newest = known.at(-1)?.id ?? null;
-  const id = (await setId(action, newest, run)) ?? newId(action.backup, now, newest);
+  const set = await setPlan(action, run);
+  const id = (set && memberId(action.backup, set, newest)) ?? newId(action.backup, now, newest);
   const time = parseId(id)!.time;
   if (newest !== null && clockIsBehind(newest, now)) {
     const message = `the newest backup of "${action.backup}" (${newest}) is later than this machine's clock says: ${id} follows it`;
@@ -63,7 +64,8 @@ export async function identify(
   const policies = sinks.flatMap(({ retention }) => (retention ? [retention] : []));
   const goodTimes = known.filter(({ good }) => good).map((one) => one.time);
   const isBackup = action.manifest.purpose === 'backup';
-  const tiers = isBackup ? claim(policies, action.timezone, goodTimes, time) : [];
+  const own = isBackup ? claim(policies, action.timezone, goodTimes, time) : [];
+  const tiers = set?.tiers ?? own;
   const wants = (sink: SinkPlan) => !sink.tiers || sink.tiers.some((tier) => tiers.some((one) => one === tier));
   const plan = run.plan.name;
   const common = { plan, id, tier: tiers[0] ?? null, timezone: action.timezone };

@@ -5,6 +5,7 @@ import type { ResolvedPlan } from '../../plan/resolved.ts';
 import type { Guard } from '../guard.ts';
 import type { LaunchHost } from '../launch.ts';
 import type { SecretReader } from '../secrets.ts';
+import type { SetPlan } from './capture-set.ts';
 import type { Holding } from './hold.ts';
 import type { Places } from './places.ts';
 import type { CommandEntry } from './record.ts';
@@ -34,8 +35,8 @@ export type RunContext = {
   anomalies: Map<string, string>;
   /** Backups of this run that cannot be made, and why: the first task of each fails with it. */
   unfit: Map<string, string>;
-  /** By the name of a consistency group: the stamp and nonce of its members' ids, settled by the first that is captured. */
-  sets: Map<string, Promise<string>>;
+  /** By the name of a consistency group: what its members of this run have in common. */
+  sets: Map<string, Promise<SetPlan>>;
   admitted: Map<string, Admitted>;
   /** Targets that this run has put new data in place of; only these can be rolled back. */
   swapped: Map<string, { moved: boolean }>;

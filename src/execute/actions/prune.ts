@@ -1,12 +1,14 @@
-import { judgeShelf } from '../../catalog/items.ts';
-import { removeBackups } from '../../catalog/remove.ts';
+import { parseId, setOf } from '../../catalog/identity.ts';
+import { type Removal, removeBackups } from '../../catalog/remove.ts';
+import { judgeUnit } from '../../catalog/sets.ts';
 import { readShelf, type Shelf } from '../../catalog/shelf.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { Destination } from '../../kind.ts';
 import { requiredLevels } from '../../plan/levels.ts';
-import { type Decision, decide } from '../../retention/decide.ts';
+import { decide, type Reasons } from '../../retention/decide.ts';
 import { pruneBlocked } from '../../retention/guard.ts';
+import { together } from '../../retention/sets.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';
@@ -19,24 +21,25 @@ type PruneAction = Extract<Action, { do: 'prune' }>;
  * whole, the clocks must agree, and what is kept instead must be there to be read.
  */
 export async function prune(action: PruneAction, run: RunContext, context: PerformContext): Promise<Performed> {
-  const { backup, destination: name } = action;
-  const anomaly = run.anomalies.get(backup);
+  const { destination: name } = action;
+  const members = action.members ?? [action.backup];
+  const anomaly = members.map((backup) => run.anomalies.get(backup)).find((why) => why !== undefined);
   if (anomaly !== undefined)
     return { outcome: 'warned', message: `nothing is pruned, since the new backup looks wrong: ${anomaly}` };
-  const view = run.graph.shelf.find((one) => one.backup === backup && one.destination === name);
-  if (view?.blocked !== undefined) throw refused(name, view.blocked);
-  const previewed = new Set(view?.delete.map(({ id }) => id));
+  const views = run.graph.shelf.filter((one) => members.includes(one.backup) && one.destination === name);
+  const blocked = views.find((view) => view.blocked !== undefined)?.blocked;
+  if (blocked !== undefined) throw refused(name, blocked);
+  const previewed = new Set(views.flatMap((view) => view.delete.map(({ id }) => id)));
   if (previewed.size === 0) return { message: 'nothing to delete' };
   const destination = await run.places.open(name);
-  const shelf = await readShelf(destination, run.plan.name, backup);
-  const wrongClock = pruneBlocked(shelf.entries, new Date(), await destination.clock());
-  if (wrongClock !== null) throw refused(name, wrongClock);
-  const decision = await decideSurely(action, shelf, destination, previewed, run);
-  const byId = new Map(shelf.entries.map((entry) => [entry.id, entry]));
-  const items = decision.delete.flatMap(({ id, reasons }) => {
-    const entry = byId.get(id);
-    return entry && previewed.has(id) ? [{ entry, reasons }] : [];
-  });
+  const shelf = await readAll(destination, members, run);
+  for (const backup of members) {
+    const entries = shelf.entries.filter((entry) => entry.backup === backup);
+    const wrongClock = pruneBlocked(entries, new Date(), await destination.clock());
+    if (wrongClock !== null) throw refused(name, wrongClock);
+  }
+  const doomed = await decideSurely(action, shelf, destination, previewed, run);
+  const items = removalsOf(doomed, shelf, previewed);
   const { removed, refused: left } = await removeBackups(destination, run.plan.name, run.run, items, {
     now: new Date(),
     stillOurs: async () => {
@@ -44,12 +47,34 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
       await stillOurs(run, name);
     },
     onRemoved: (id, reasons) =>
-      context.emit({ event: 'deleted', task: context.id, backup, id, destination: name, reasons }),
+      context.emit({
+        event: 'deleted',
+        task: context.id,
+        backup: parseId(id)!.backup,
+        id,
+        destination: name,
+        reasons,
+      }),
   });
   const kept = left.map(({ message }) => message);
   const spared = previewed.size - removed.length;
   const message = [`deleted ${removed.length}`, ...(spared > 0 ? [`${spared} that were to go are kept`] : []), ...kept];
   return { outcome: kept.length > 0 ? 'warned' : 'ok', message: message.join('; ') };
+}
+
+/** One listing, whatever the number of members. */
+async function readAll(destination: Destination, members: readonly string[], run: RunContext): Promise<Shelf> {
+  return await readShelf(destination, run.plan.name, members.length === 1 ? members[0]! : null);
+}
+
+/** What goes; a set of which anything was not shown before stays whole. */
+function removalsOf(doomed: Reasons[], shelf: Shelf, previewed: ReadonlySet<string>): Removal[] {
+  const byId = new Map(shelf.entries.map((entry) => [entry.id, entry]));
+  const unseen = new Set(doomed.filter(({ id }) => !previewed.has(id)).map(({ id }) => setOf(id)));
+  return doomed.flatMap(({ id, reasons }) => {
+    const entry = byId.get(id);
+    return entry && !unseen.has(setOf(id)) ? [{ entry, reasons }] : [];
+  });
 }
 
 /** Decides, opens what would be kept, and decides again without what cannot be read, until nothing changes. */
@@ -59,21 +84,32 @@ async function decideSurely(
   destination: Destination,
   previewed: ReadonlySet<string>,
   run: RunContext,
-): Promise<Decision> {
-  const planned = run.plan.backups.find(({ name }) => name === action.backup);
-  const required = planned ? requiredLevels(planned) : [];
-  const options = { required, tags: action.policy.tags.length > 0, now: new Date() };
-  const items = (await judgeShelf(shelf, destination, action.backup, options)).map(({ item }) => item);
+): Promise<Reasons[]> {
+  const unit = (action.members ?? [action.backup]).map((name) => {
+    const planned = run.plan.backups.find((backup) => backup.name === name);
+    return { name, required: planned ? requiredLevels(planned) : [] };
+  });
+  const options = { tags: action.policy.tags.length > 0, now: new Date() };
+  const { judged } = await judgeUnit(shelf, destination, unit, options);
+  const items = new Map([...judged].map(([backup, all]) => [backup, all.map(({ item }) => item)]));
+  const everything = [...items.values()].flat();
   const opened = new Set<string>();
   for (;;) {
-    const decision = decide(action.policy, action.timezone, items);
-    if (!decision.delete.some(({ id }) => previewed.has(id))) return decision;
-    const kept = new Set(decision.keep.map(({ id }) => id));
-    const unopened = items.filter(({ id, good }) => good && kept.has(id) && !opened.has(id));
-    if (unopened.length === 0) return decision;
-    for (const item of unopened) {
-      opened.add(item.id);
-      if (await unreadable(item.id, action.backup, destination, run)) item.good = false;
+    const decisions = [...items].map(([backup, own]) => ({
+      backup,
+      decision: decide(action.policy, action.timezone, own),
+    }));
+    const united = together(decisions, setOf).map(({ decision }) => decision);
+    const doomed = united.flatMap((decision) => decision.delete);
+    if (!doomed.some(({ id }) => previewed.has(id))) return [];
+    const kept = new Set(united.flatMap((decision) => decision.keep.map(({ id }) => id)));
+    const unopened = everything.filter(({ id, good }) => good && kept.has(id) && !opened.has(id));
+    if (unopened.length === 0) return doomed;
+    for (const { id } of unopened) {
+      opened.add(id);
+      if (!(await unreadable(id, parseId(id)!.backup, destination, run))) continue;
+      // A set of which one cannot be read is none.
+      for (const other of everything) if (setOf(other.id) === setOf(id)) other.good = false;
     }
   }
 }

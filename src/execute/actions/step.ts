@@ -21,7 +21,7 @@ export async function performScopeStep(step: Step, run: RunContext, context: Per
   if (!release) return await performStep(step, run, context);
   const isRelease = scope?.release.do === 'step' && scope.release.step === step;
   if (isRelease) return await performStep(step, run, context).finally(() => run.guard.disarm(context.id));
-  run.guard.arm(context.id, standalone(release.command, context));
+  run.guard.arm(context.id, standalone(release.command, run, context));
   try {
     return await performStep(step, run, context);
   } catch (error) {
@@ -33,11 +33,16 @@ export async function performScopeStep(step: Step, run: RunContext, context: Per
 }
 
 /** A command as the guard can run it: in our folder, with its own variables, but without secrets. */
-function standalone({ argv, env, cwd }: Command, { lookup }: PerformContext): string[] {
+export function standalone(
+  { argv, env, cwd, inheritEnvironment }: Command,
+  { host }: RunContext,
+  { lookup }: PerformContext,
+): string[] {
   const variables = Object.entries(env ?? {}).flatMap(([name, value]) =>
     typeof value === 'object' && ('secret' in value || 'text' in value) ? [] : [`${name}=${render(value, lookup)}`],
   );
-  const folder = cwd === undefined ? process.cwd() : render(cwd, lookup);
+  const usual = inheritEnvironment ? host.directory : undefined;
+  const folder = cwd === undefined ? (usual ?? process.cwd()) : render(cwd, lookup);
   const words = argv.map((argument) => render(argument, lookup));
   return ['sh', '-c', 'cd "$1" && shift && exec env "$@"', 'sh', folder, ...variables, ...words];
 }

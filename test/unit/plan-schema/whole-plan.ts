@@ -167,4 +167,14 @@ export const whole: Plan = {
       priority: { io: 'normal' },
     },
   },
+  groups: {
+    moment: {
+      together: ['db', 'uploads'],
+      quiesce: {
+        before: [{ run: ['freeze'], environment: { A: 'b' }, timeout: '1m' }],
+        after: [{ run: ['thaw'] }],
+        'max-hold': '5m',
+      },
+    },
+  },
 };

@@ -116,15 +116,15 @@ function sharedBy({ backups: _, ...told }: Requirement, one: Requirement, other:
 function identity(requirement: Requirement): string {
   switch (requirement.need) {
     case 'program':
-      return `program ${requirement.program}`;
+      return `program ${requirement.program} ${JSON.stringify(requirement.place)}`;
     case 'secret':
       return `secret ${requirement.secret}`;
     case 'path':
-      return `path ${requirement.path} ${requirement.what}`;
+      return `path ${requirement.path} ${requirement.what} ${JSON.stringify(requirement.place)}`;
     case 'destination':
       return `destination ${requirement.destination}`;
     case 'check':
-      return `check ${requirement.title}`;
+      return `check ${requirement.title} ${JSON.stringify(requirement.command)}`;
     case 'fact':
       return `fact ${requirement.problem}`;
   }

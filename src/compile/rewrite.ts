@@ -66,3 +66,12 @@ export function secretsIn(value: unknown): string[] {
   const own = 'secret' in value && typeof value.secret === 'string' ? [value.secret] : [];
   return [...own, ...Object.values(value).flatMap(secretsIn)];
 }
+
+/** Whether anything in it stands in, or is written to, the private directory. */
+export function usesWork(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(usesWork);
+  if (typeof value !== 'object' || value === null) return false;
+  if ('work' in value && typeof value.work === 'string') return true;
+  if ('argv' in value && 'files' in value && Array.isArray(value.files) && value.files.length > 0) return true;
+  return Object.values(value).some(usesWork);
+}

@@ -1,7 +1,9 @@
 import type { Graph, Task } from '../graph.ts';
+import { withDirectories } from './directories.ts';
 
-/** Orders the tasks so that needs stand before those that need them, checks every reference, and freezes the whole. */
-export function seal(graph: Graph): Graph {
+/** Houses the tasks, orders them so that needs stand before those that need them, checks every reference, and freezes the whole. */
+export function seal(given: Graph): Graph {
+  const graph = withDirectories(given);
   const known = new Set([...graph.tasks, ...graph.scopes].map(({ id }) => id));
   if (known.size !== graph.tasks.length + graph.scopes.length)
     throw new Error('two tasks or scopes of a graph share an id');

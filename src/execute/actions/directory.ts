@@ -16,7 +16,7 @@ import { codeOf, textOf } from './errors.ts';
 export async function makeDirectory(
   { owner }: Extract<Action, { do: 'directory' }>,
   run: RunContext,
-): Promise<Performed> {
+): Promise<{ outputs: { path: string } }> {
   const parent = run.host.environment.TMPDIR || tmpdir();
   const path = join(parent, `runner-${run.run}-${newNonce()}`);
   run.guard.removeLater(path);
@@ -60,7 +60,8 @@ export async function discard(action: Extract<Action, { do: 'discard' }>, run: R
   return {};
 }
 
-async function removeTree(run: RunContext, path: string): Promise<void> {
+/** What is ours to remove; a killed run need not do it any more. */
+export async function removeTree(run: RunContext, path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   run.guard.keep(path);
 }

@@ -1,9 +1,16 @@
+import { join } from 'node:path';
+import type { Lookup } from '../../bind.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Action, Requirement } from '../../graph.ts';
+import type { Action, Place, Requirement } from '../../graph.ts';
+import { placeName } from '../../place-name.ts';
 import { formatSize } from '../../units.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
-import { pathProblem, programProblem, secretProblem } from './requirements.ts';
+import { makeDirectory, removeTree } from './directory.ts';
+import { textOf } from './errors.ts';
+import { programsOf } from './programs.ts';
+import { type Checked, checkFindings, checkTime, pathProblem, programProblem, secretProblem } from './requirements.ts';
+import { pathThere, programThere } from './requirements-there.ts';
 import { shelfFormat } from './settle.ts';
 
 /**
@@ -15,8 +22,11 @@ export async function preflight(
   run: RunContext,
   context: PerformContext,
 ): Promise<Performed> {
-  const problems = await Promise.all(action.requirements.map((requirement) => problemOf(requirement, run)));
-  const wrong = [...new Set(problems.filter((problem) => problem !== null))];
+  const found = await Promise.all(action.requirements.map((requirement) => findings(requirement, run, context)));
+  const problems = found.map((one) => (one.problems.length === 0 ? null : one.problems.join('\n')));
+  const wrong = [...new Set(found.flatMap((one) => one.problems))];
+  const warnings = [...new Set(found.flatMap((one) => one.warnings))];
+  for (const message of warnings) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
   if (wrong.length > 0 && !othersCanGoOn(action.requirements, problems, run)) {
     throw new RunnerError(wrong.join('\n'), {
       exitCode: ExitCode.usage,
@@ -48,7 +58,56 @@ function othersCanGoOn(requirements: Requirement[], problems: (string | null)[],
   return true;
 }
 
-async function problemOf(requirement: Requirement, run: RunContext): Promise<string | null> {
+async function findings(requirement: Requirement, run: RunContext, context: PerformContext): Promise<Checked> {
+  if (requirement.need === 'check') return await check(requirement, run, context);
+  if ('place' in requirement && requirement.place)
+    return await checkThere(requirement, requirement.place, run, context);
+  const problem = await problemOf(requirement, run);
+  return { problems: problem === null ? [] : [problem], warnings: [] };
+}
+
+/** Asked in a directory of its own: several checks write files of one name. */
+async function check(
+  { title, command }: Extract<Requirement, { need: 'check' }>,
+  run: RunContext,
+  context: PerformContext,
+): Promise<Checked> {
+  const { path } = (await makeDirectory({ do: 'directory' }, run)).outputs;
+  const lookup: Lookup = { ...context.lookup, work: (file) => join(path, file) };
+  try {
+    const programs = programsOf(run, { ...context, lookup });
+    return checkFindings(title, await programs.attempt({ ...command, timeout: command.timeout ?? checkTime }));
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return { problems: [`${title}: ${textOf(error)}`], warnings: [] };
+  } finally {
+    await removeTree(run, path);
+  }
+}
+
+async function checkThere(
+  requirement: Extract<Requirement, { need: 'program' | 'path' }>,
+  place: Place,
+  run: RunContext,
+  context: PerformContext,
+): Promise<Checked> {
+  const isProgram = requirement.need === 'program';
+  const command = isProgram ? programThere(requirement, place) : pathThere(requirement, place);
+  const title = isProgram ? `whether there is ${requirement.program}` : requirement.path;
+  const { problems, warnings } = await check({ need: 'check', title, command }, run, context);
+  const { why } = requirement;
+  const told = problems.map((problem) => {
+    if (problem.startsWith(`${title}: `)) return problem;
+    if (!isProgram) return `${requirement.path} ${problem}: ${why}`;
+    return `the program ${requirement.program} is missing at ${placeName(place)}: ${why}; ${requirement.hint}`;
+  });
+  return { problems: told, warnings };
+}
+
+async function problemOf(
+  requirement: Exclude<Requirement, { need: 'check' }>,
+  run: RunContext,
+): Promise<string | null> {
   switch (requirement.need) {
     case 'program':
       return programProblem(requirement, run.host.environment);
@@ -58,8 +117,6 @@ async function problemOf(requirement: Requirement, run: RunContext): Promise<str
       return await secretProblem(requirement, run.secrets.read);
     case 'fact':
       return requirement.problem;
-    case 'check':
-      throw new Error('checks are not built');
     case 'destination':
       return await destinationProblem(requirement, run);
   }

@@ -3,6 +3,8 @@ import { access, open, readdir, stat } from 'node:fs/promises';
 import type { Requirement } from '../../graph.ts';
 import type { ReadSecret } from '../../kind.ts';
 import { findProgram } from '../../programs.ts';
+import { faultOf } from '../blame.ts';
+import type { Ended } from '../launch.ts';
 import { codeOf, textOf } from './errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,6 +50,22 @@ async function startsWith(path: string, header: string): Promise<boolean> {
     await handle.close();
   }
 }
+
+/** Seconds that a check may take when it says nothing. */
+export const checkTime = 10;
+
+export type Checked = { problems: string[]; warnings: string[] };
+
+/** What a check printed: problems, and warnings marked as such. One that says nothing and fails is a problem itself. */
+export function checkFindings(title: string, ended: Ended & { stdout: string }): Checked {
+  const lines = ended.stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  const warnings = lines.flatMap((line) => (line.startsWith(warningMark) ? [line.slice(warningMark.length)] : []));
+  const problems = lines.filter((line) => !line.startsWith(warningMark));
+  const fault = problems.length === 0 ? faultOf([ended]) : null;
+  return { problems: fault ? [`${title}: ${fault.message}`] : problems, warnings };
+}
+
+const warningMark = 'warning: ';
 
 export async function secretProblem({ secret, why, format }: Need<'secret'>, read: ReadSecret): Promise<string | null> {
   try {

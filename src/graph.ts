@@ -105,7 +105,7 @@ export type Requirement = { backups?: string[] } & (
   | { need: 'secret'; secret: string; why: string; format?: 'openssl-passphrase' | 'line' }
   /** A program that must exit 0 and print nothing: each line that it prints is a problem, `warning: ` before it a warning. */
   | { need: 'check'; title: string; command: Command }
-  /** A problem that was found when the facts were read. */
+  /** A problem that was found when the facts were read; `warning: ` before it as with a check. */
   | { need: 'fact'; problem: string }
   | { need: 'destination'; destination: string; why: string; minimumFree?: number }
 );

@@ -3,6 +3,7 @@ import { local } from './destinations/local/index.ts';
 import type { DestinationKind, SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';
+import { redis } from './sources/redis/index.ts';
 import { sqlite } from './sources/sqlite/index.ts';
 import { aes } from './transforms/aes/index.ts';
 import { age } from './transforms/age/index.ts';
@@ -16,7 +17,7 @@ export type AnySource = SourceKind<object>;
 export type AnyTransform = TransformKind<object>;
 export type AnyDestination = DestinationKind<object>;
 
-export const sources: readonly AnySource[] = [sqlite, files, command];
+export const sources: readonly AnySource[] = [sqlite, files, command, redis];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
 export const destinations: readonly AnyDestination[] = [local];
 

@@ -13,6 +13,7 @@ const programs: Record<string, () => Promise<Program>> = {
   'aes-decrypt': async () => (await import('./aes.ts')).decrypt,
   'sqlite-copy': async () => (await import('./sqlite.ts')).copy,
   'sqlite-query': async () => (await import('./sqlite.ts')).query,
+  'redis-check': async () => (await import('./redis.ts')).check,
   expand: async () => (await import('./expand.ts')).expand,
   count: async () => (await import('./count.ts')).count,
   save: async () => (await import('./save.ts')).save,

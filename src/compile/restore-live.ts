@@ -31,7 +31,7 @@ export function liveTasks(context: PieceContext): LiveTasks {
       });
     },
     settle: (needs, stopped) => {
-      const commands = kind.settle?.(spec, target, kindFacts) ?? [];
+      const commands = kind.settle?.(spec, target, kindFacts, backup.restore.options) ?? [];
       if (commands.length === 0) return [];
       const within = stopped.map(({ id }) => id);
       return task('settle', `prepare ${target}`, { within, needs, action: { do: 'run', commands } });

@@ -27,6 +27,8 @@ function partOf(whole: string, part: UrlPart, secret: string): string {
   if (typeof part === 'object') return url.searchParams.get(part.query) ?? '';
   const { username, password, hostname, port, pathname } = url;
   switch (part) {
+    case 'scheme':
+      return url.protocol.replace(/:$/, '');
     case 'user':
       return decoded(username, secret);
     case 'password':

@@ -4,13 +4,17 @@ import { join, resolve } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
+import { freePort, populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 
 const examples = resolve(import.meta.dirname, '..', '..', 'examples');
 const env = { BACKUP_PASSPHRASE: 'correct horse battery staple' };
 
+/** A server that an example speaks to, and how it is found. */
+type Started = { env: Record<string, string>; end(): Promise<void> };
+
 /** What an example wants on the machine, and the data that it speaks of. */
-const needs: Record<string, { programs: string[]; make(folder: string): void }> = {
+const needs: Record<string, { programs: string[]; make(folder: string): void; start?(): Promise<Started> }> = {
   'sqlite.yaml': {
     programs: ['zstd'],
     make: (folder) => {
@@ -30,6 +34,17 @@ const needs: Record<string, { programs: string[]; make(folder: string): void }> 
       writeFileSync(join(folder, 'keys', 'age.pub'), execFileSync('age-keygen', ['-y', key]));
     },
   },
+  'redis.yaml': {
+    programs: ['redis-server', 'redis-cli', 'redis-check-rdb', 'zstd'],
+    make: () => {},
+    start: async () => {
+      const password = 'a b"c';
+      const port = await freePort();
+      const server = await RedisServer.start({ password, port });
+      await populate(server, 10, 'session');
+      return { env: { REDIS_PASSWORD: password, REDIS_PORT: String(port) }, end: () => server.end() };
+    },
+  },
   'command.yaml': {
     programs: [],
     make: (folder) => {
@@ -43,7 +58,8 @@ const missing = (name: string) => needs[name]!.programs.filter((program) => !has
 
 describe('the examples', () => {
   let place: ReturnType<typeof temporaryDirectory>;
-  const run = (...words: string[]) => runner(words, { cwd: place.path, env });
+  let started: Started | undefined;
+  const run = (...words: string[]) => runner(words, { cwd: place.path, env: { ...env, ...started?.env } });
   const read = (path: string) => readFileSync(join(place.path, path), 'utf8');
   const prepare = (name: string) => {
     cpSync(join(examples, name), join(place.path, name));
@@ -53,7 +69,11 @@ describe('the examples', () => {
   beforeEach(() => {
     place = temporaryDirectory();
   });
-  afterEach(() => place.remove());
+  afterEach(async () => {
+    await started?.end();
+    started = undefined;
+    place.remove();
+  });
 
   it('are all run here', () => {
     expect(readdirSync(examples).toSorted()).toEqual(Object.keys(needs).toSorted());
@@ -69,6 +89,7 @@ describe('the examples', () => {
     });
     it.skipIf(lacking.length > 0)(`${name} is applied, and all that it makes is good`, async () => {
       prepare(name);
+      started = await needs[name]!.start?.();
       const { exitCode, stderr } = await run('apply', name);
       expect(stderr).not.toContain('error');
       expect(exitCode).toBe(0);
@@ -91,6 +112,18 @@ describe('the examples', () => {
     await run('apply', 'files.yaml');
     expect((await run('restore', 'files.yaml', 'homes', '--latest', '--to', 'back')).exitCode).toBe(0);
     expect(readdirSync(join(place.path, 'back/homes/ada'))).toEqual(['letter.txt']);
+  });
+
+  it.skipIf(missing('redis.yaml').length > 0)('redis.yaml gives lost keys back to the running server', async () => {
+    prepare('redis.yaml');
+    started = await needs['redis.yaml']!.start!();
+    await run('apply', 'redis.yaml');
+    const { REDIS_PORT: port = '', REDIS_PASSWORD: password = '' } = started.env;
+    const cli = (...words: string[]) =>
+      execFileSync('redis-cli', ['-p', port, ...words], { env: { PATH: process.env.PATH, REDISCLI_AUTH: password } });
+    cli('DEL', 'session:7');
+    expect((await run('restore', 'redis.yaml', 'sessions', '--latest', '--yes')).exitCode).toBe(0);
+    expect(cli('GET', 'session:7').toString()).toBe('value 7\n');
   });
 
   it('command.yaml gives the directory back to its program', async () => {

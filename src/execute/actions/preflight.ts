@@ -9,7 +9,15 @@ import type { RunContext } from './context.ts';
 import { makeDirectory, removeTree } from './directory.ts';
 import { textOf } from './errors.ts';
 import { programsOf } from './programs.ts';
-import { type Checked, checkFindings, checkTime, pathProblem, programProblem, secretProblem } from './requirements.ts';
+import {
+  type Checked,
+  checkFindings,
+  checkTime,
+  foundFindings,
+  pathProblem,
+  programProblem,
+  secretProblem,
+} from './requirements.ts';
 import { pathThere, programThere } from './requirements-there.ts';
 import { shelfFormat } from './settle.ts';
 
@@ -60,6 +68,7 @@ function othersCanGoOn(requirements: Requirement[], problems: (string | null)[],
 
 async function findings(requirement: Requirement, run: RunContext, context: PerformContext): Promise<Checked> {
   if (requirement.need === 'check') return await check(requirement, run, context);
+  if (requirement.need === 'fact') return foundFindings(requirement.problem);
   if ('place' in requirement && requirement.place)
     return await checkThere(requirement, requirement.place, run, context);
   const problem = await problemOf(requirement, run);
@@ -105,7 +114,7 @@ async function checkThere(
 }
 
 async function problemOf(
-  requirement: Exclude<Requirement, { need: 'check' }>,
+  requirement: Exclude<Requirement, { need: 'check' | 'fact' }>,
   run: RunContext,
 ): Promise<string | null> {
   switch (requirement.need) {
@@ -115,8 +124,6 @@ async function problemOf(
       return await pathProblem(requirement);
     case 'secret':
       return await secretProblem(requirement, run.secrets.read);
-    case 'fact':
-      return requirement.problem;
     case 'destination':
       return await destinationProblem(requirement, run);
   }

@@ -65,6 +65,12 @@ export function checkFindings(title: string, ended: Ended & { stdout: string }):
   return { problems: fault ? [`${title}: ${fault.message}`] : problems, warnings };
 }
 
+/** What was found when the facts were read; a warning is marked as those of a check are. */
+export function foundFindings(problem: string): Checked {
+  if (!problem.startsWith(warningMark)) return { problems: [problem], warnings: [] };
+  return { problems: [], warnings: [problem.slice(warningMark.length)] };
+}
+
 const warningMark = 'warning: ';
 
 export async function secretProblem({ secret, why, format }: Need<'secret'>, read: ReadSecret): Promise<string | null> {

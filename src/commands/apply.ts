@@ -17,6 +17,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const named = namedBackups(plan, invocation.words);
   const only = invocation.options.due ? await dueOnes(plan, named, invocation, host) : named;
   if (only === null) return ExitCode.success;
+  if (!invocation.options.quiet) for (const sentence of joined(plan, only)) host.terminal.say(`note: ${sentence}\n`);
   const facts = await readFacts(plan, { environment: host.environment });
   refuseUnusableKeys(plan, loaded, facts, only);
   const graph = compileApply(plan, facts, { only });
@@ -31,6 +32,17 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const outcome = await runGraph(graph, plan, facts, invocation, host);
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
+}
+
+/** Who is made as well, because a member of its group is. */
+function joined(plan: ResolvedPlan, names: string[]): string[] {
+  return plan.groups.flatMap(({ name, members }) => {
+    const added = members.filter((member) => !names.includes(member));
+    if (added.length === 0 || added.length === members.length) return [];
+    return [
+      `${added.join(', ')} ${added.length === 1 ? 'is' : 'are'} backed up as well: group "${name}" is made as a whole`,
+    ];
+  });
 }
 
 /** The backups that their schedule owes; null when none is owed. */

@@ -119,7 +119,7 @@ function none(what: string, backup: ResolvedBackup, rows: Row[]): RunnerError {
 }
 
 /** A copy that is good itself before others, one that is near before one off-site, else the plan's order. */
-function bestFirst(plan: ResolvedPlan, copies: ReadCopy[]): ReadCopy[] {
+export function bestFirst(plan: ResolvedPlan, copies: ReadCopy[]): ReadCopy[] {
   const rank = ({ copy }: ReadCopy) =>
     (copy.judgement.state === 'good' ? 0 : 2) + (plan.destinations[copy.destination]?.offSite ? 1 : 0);
   return copies.toSorted((left, right) => rank(left) - rank(right));

@@ -1,3 +1,4 @@
+import { setOf } from '../catalog/identity.ts';
 import { readManifest } from '../catalog/manifest.ts';
 import { ExitCode } from '../diagnostic.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
@@ -15,7 +16,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const names = fromDestination(plan, from);
   const [backup = null] = invocation.words;
   return withShelves(plan, names, backup, host, async (shelves) => {
-    const all = await rowsOf(plan, shelves);
+    const all = (await rowsOf(plan, shelves)).filter((row) => backup === null || row.backup === backup);
     tellFailures(shelves, host);
     // A name that left the plan is fine as long as something of it is still there.
     if (backup !== null && all.length === 0 && shelves.failures.length === 0) findBackup(plan, backup);
@@ -51,7 +52,7 @@ function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan): string {
     age(row.time, now),
     row.size === null ? '?' : formatSize(row.size),
     row.tiers.length === 0 ? 'recent' : row.tiers.join(' '),
-    row.pinned ? `${row.state}, pinned` : row.state,
+    stateText(row),
     row.copies.map((copy) => copyText(copy, row)).join(' '),
   ]);
   const listed =
@@ -70,6 +71,10 @@ function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan): string {
           cells,
         );
   return listed + remarks(places);
+}
+
+function stateText({ state, pinned, set }: Row): string {
+  return [state, ...(pinned ? ['pinned'] : []), ...(set === 'incomplete' ? ['set incomplete'] : [])].join(', ');
 }
 
 function copyText({ destination, judgement }: Copy, row: Row): string {
@@ -95,7 +100,7 @@ function remark(keys: string[], what: string): string[] {
 
 function asJson(rows: Row[], { places, failures }: Shelves): string {
   const now = Date.now();
-  const backups = rows.map(({ id, backup, time, state, pinned, tiers, size, copies }) => ({
+  const backups = rows.map(({ id, backup, time, state, pinned, set, tiers, size, copies }) => ({
     id,
     backup,
     time: time.toISOString(),
@@ -104,6 +109,7 @@ function asJson(rows: Row[], { places, failures }: Shelves): string {
     tiers,
     state,
     pinned,
+    ...(set === null ? {} : { set: { key: setOf(id), state: set } }),
     copies: copies.map(({ destination, judgement }) => ({ destination, state: judgement.state })),
   }));
   const found = (part: 'orphans' | 'opaque') =>

@@ -4,7 +4,7 @@ import type { Loaded } from '../plan/load.ts';
 import { nearest } from '../plan/nearest.ts';
 import { printDiagnostics } from '../plan/print.ts';
 import { readPlan } from '../plan/read.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { ResolvedBackup, ResolvedGroup, ResolvedPlan } from '../plan/resolved.ts';
 import type { Host, Invocation } from './command.ts';
 
 /** PLAN as given, else RUNNER_PLAN, else ./runner.yaml. */
@@ -46,9 +46,14 @@ export function findBackup(plan: ResolvedPlan, name: string): ResolvedBackup {
   throw unknown('backup', name, names);
 }
 
-/** Checks names given on the command line; none: all of the plan (an empty list). */
+/** Checks names given on the command line; that of a group stands for its members. None: all of the plan (an empty list). */
 export function namedBackups(plan: ResolvedPlan, words: string[]): string[] {
-  return [...new Set(words.map((word) => findBackup(plan, word).name))];
+  return [...new Set(words.flatMap((word) => findGroup(plan, word)?.members ?? [findBackup(plan, word).name]))];
+}
+
+/** The consistency group with this name, or null. */
+export function findGroup({ groups }: ResolvedPlan, name: string): ResolvedGroup | null {
+  return groups.find((group) => group.name === name) ?? null;
 }
 
 /** `--from`, checked. */

@@ -1,15 +1,23 @@
 /** One row a backup: what all destinations together know of it. */
-import { compareIds } from '../catalog/identity.ts';
-import { type JudgeOptions, judgeShelf } from '../catalog/items.ts';
+import { compareIds, setOf } from '../catalog/identity.ts';
 import { type Judgement, judge } from '../catalog/judge.ts';
+import { judgeUnit, type SetState, type UnitMember } from '../catalog/sets.ts';
 import type { ShelfEntry } from '../catalog/shelf.ts';
+import { unitsOf } from '../plan/groups.ts';
 import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { decide } from '../retention/decide.ts';
 import type { Tier } from '../retention/policy.ts';
 import type { Failure, Place, Shelves } from './shelves.ts';
 
-export type Copy = { destination: string; entry: ShelfEntry; judgement: Judgement };
+/** `counts`: it fills slots of its retention; `set` says why it does not although it is good. */
+export type Copy = {
+  destination: string;
+  entry: ShelfEntry;
+  judgement: Judgement;
+  counts: boolean;
+  set: SetState | null;
+};
 
 export type Row = {
   id: string;
@@ -20,7 +28,9 @@ export type Row = {
   pinned: boolean;
   /** All tiers that it holds at any destination, highest first. */
   tiers: Tier[];
-  /** Bytes of its artifact; null where its name does not tell (a `layout` of its own). */
+  /** Whether all that was made with it at one moment is there and good at one destination; null: it is in no group. */
+  set: SetState | null;
+  /** Bytes of its artifacts; null where its name does not tell (a `layout` of its own). */
   size: number | null;
   copies: Copy[];
 };
@@ -51,27 +61,37 @@ export async function rowsOf(plan: ResolvedPlan, shelves: Pick<Shelves, 'places'
 async function copiesAt(plan: ResolvedPlan, place: Place, failures: Failure[]): Promise<Copy[]> {
   const managed = new Set(plan.backups.map(({ name }) => name));
   const rest = place.shelf.entries.filter(({ backup }) => !managed.has(backup));
-  const copies = rest.map((entry) => ({ destination: place.name, entry, judgement: judge(entry, []) }));
-  for (const backup of plan.backups) {
-    const required = requiredLevels(backup);
-    const judged = await judgedAt(place, backup.name, { required, tags: false, now: new Date() }, failures);
-    copies.push(...judged.map(({ entry, judgement }) => ({ destination: place.name, entry, judgement })));
+  const copies = rest.map((entry) => copyOf(place.name, entry, judge(entry, [])));
+  for (const unit of unitsOf(plan)) {
+    const members = unit.map((backup) => ({ name: backup.name, required: requiredLevels(backup) }));
+    copies.push(...(await judgedAt(place, members, failures)));
   }
   return copies;
 }
 
+function copyOf(destination: string, entry: ShelfEntry, judgement: Judgement): Copy {
+  return { destination, entry, judgement, counts: judgement.state === 'good', set: null };
+}
+
 async function judgedAt(
   { name, shelf, destination }: Place,
-  backup: string,
-  options: JudgeOptions,
+  unit: readonly UnitMember[],
   failures: Failure[],
-): Promise<Pick<Copy, 'entry' | 'judgement'>[]> {
+): Promise<Copy[]> {
   try {
-    return await judgeShelf(shelf, destination, backup, options);
+    const { judged, states } = await judgeUnit(shelf, destination, unit, { tags: false, now: new Date() });
+    return [...judged.values()].flat().map(({ entry, judgement, item }) => ({
+      ...copyOf(name, entry, judgement),
+      counts: item.good,
+      set: states.get(setOf(entry.id)) ?? null,
+    }));
   } catch (error) {
     failures.push({ destination: name, message: (error as Error).message });
-    const entries = shelf.entries.filter((entry) => entry.backup === backup);
-    return entries.map((entry) => ({ entry, judgement: judge(entry, options.required) }));
+    return unit.flatMap((member) =>
+      shelf.entries
+        .filter((entry) => entry.backup === member.name)
+        .map((entry) => copyOf(name, entry, judge(entry, member.required))),
+    );
   }
 }
 
@@ -81,7 +101,7 @@ function tiersAt(plan: ResolvedPlan, destination: string, copies: Copy[]): [stri
     if (!policy) return [];
     const items = copies
       .filter(({ entry }) => entry.backup === backup.name)
-      .map(({ entry, judgement }) => ({ id: entry.id, time: entry.time, good: judgement.state === 'good' }));
+      .map(({ entry, counts }) => ({ id: entry.id, time: entry.time, good: counts }));
     return [...decide(policy, plan.timezone, items).tiers];
   });
 }
@@ -97,6 +117,7 @@ function rowOf(copies: Copy[], managed: Set<string>, tiers: Map<string, Set<Tier
     time,
     state: managed.has(backup) ? best.find((state) => states.includes(state))! : 'unmanaged',
     pinned: copies.some(({ judgement }) => judgement.pinned),
+    set: copies.some(({ set }) => set === 'whole') ? 'whole' : (copies[0]!.set ?? null),
     tiers: held ? tierOrder.filter((tier) => held.has(tier)) : [],
     size,
     copies,

@@ -4,6 +4,7 @@ import { closeDestinations, openDestinations } from '../destinations/open.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { secretReader } from '../execute/secrets.ts';
 import type { Destination, ReadSecret } from '../kind.ts';
+import { groupOf } from '../plan/groups.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Host } from './command.ts';
 
@@ -15,7 +16,10 @@ export type Failure = { destination: string; message: string };
 /** `places` in the order of the plan. */
 export type Shelves = { places: Place[]; failures: Failure[]; readSecret: ReadSecret };
 
-/** Opens the destinations, reads their shelves (of one backup or of all), and closes them when `use` is done. */
+/**
+ * Opens the destinations, reads their shelves (of all, or of one backup with the others of its group), and closes them when
+ * `use` is done.
+ */
 export async function withShelves<Result>(
   plan: ResolvedPlan,
   names: string[],
@@ -29,12 +33,13 @@ export async function withShelves<Result>(
     warn: (message) => host.terminal.say(`warning: ${message}\n`),
   });
   const opened = await openDestinations(plan, names, readSecret);
+  const wanted = backup !== null && groupOf(plan, backup) ? null : backup;
   try {
     const read = await Promise.all(
       [...opened].map(async ([name, entry]): Promise<Place | Failure> => {
         if ('error' in entry) return { destination: name, message: entry.error.message };
         try {
-          return { name, destination: entry.destination, shelf: await readShelf(entry.destination, plan.name, backup) };
+          return { name, destination: entry.destination, shelf: await readShelf(entry.destination, plan.name, wanted) };
         } catch (error) {
           return { destination: name, message: (error as Error).message };
         }

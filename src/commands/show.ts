@@ -56,7 +56,7 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ['data', `as of ${local(moment.from)} to ${local(moment.to)}`],
     ['source', sourceText(source)],
     ...Object.entries(source.facts ?? {}).map(([name, value]): [string, string] => ['fact', `${name}: ${value}`]),
-    ...(manifest.set ? [['set', setText(manifest.set)] as [string, string]] : []),
+    ...(manifest.set ? [['set', setText(row, manifest.set)] as [string, string]] : []),
     ['purpose', manifest.purpose],
     ['tiers', row.tiers.length === 0 ? 'recent' : row.tiers.join(', ')],
     ['tags', manifest.tags.join(', ') || 'none'],
@@ -89,8 +89,9 @@ function sourceText({ type, name, version }: Manifest['source']): string {
   return name === null ? what : `${name} (${what})`;
 }
 
-function setText({ name, id, members }: NonNullable<Manifest['set']>): string {
-  return `${name}: ${members.join(', ')}, backed up together by run ${id}`;
+function setText({ set }: Row, { name, id, members }: NonNullable<Manifest['set']>): string {
+  const state = set === 'incomplete' ? '; not all of them are there and good' : '';
+  return `${name}: ${members.join(', ')}, backed up together by run ${id}${state}`;
 }
 
 function artifactRows(artifact: Artifact): [string, string][] {

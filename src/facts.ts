@@ -9,42 +9,39 @@ import type { Inspection } from './kind.ts';
 import { unitsOf } from './plan/groups.ts';
 import { requiredLevels } from './plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from './plan/resolved.ts';
-import { programFacts } from './programs.ts';
-import { findSource, findTransform } from './registry.ts';
+import { findTransform } from './registry.ts';
 import type { Item } from './retention/decide.ts';
 import { pruneBlocked } from './retention/guard.ts';
+import { readSources } from './source-facts.ts';
 
 type FactOptions = {
   environment: Readonly<Record<string, string | undefined>>;
   /** Destinations whose shelves are read; default all. */
   destinations?: readonly string[];
+  /** Backups whose sources are looked at; default all. */
+  backups?: readonly string[];
+  /** Ask the live sources what they are. One that does not answer is a problem of its backups, and no error. */
+  survey?: boolean;
 };
 
-/** Reads programs, key files and shelves. A destination that cannot be read becomes `unknown`, never an error. */
-export async function readFacts(
-  plan: ResolvedPlan,
-  { environment, destinations = Object.keys(plan.destinations) }: FactOptions,
-): Promise<RunFacts> {
+/** Reads programs, sources, key files and shelves. A destination that cannot be read becomes `unknown`, never an error. */
+export async function readFacts(plan: ResolvedPlan, options: FactOptions): Promise<RunFacts> {
+  const { environment, destinations = Object.keys(plan.destinations), backups, survey = false } = options;
   const now = new Date();
-  const { read } = secretReader(plan.secrets, { directory: plan.directory, environment });
+  const { directory } = plan;
+  const { read, redact } = secretReader(plan.secrets, { directory, environment });
+  const chosen = backups ? plan.backups.filter(({ name }) => backups.includes(name)) : plan.backups;
   const opened = await openDestinations(plan, destinations, read);
   try {
-    const [programs, inspections, shelves] = await Promise.all([
-      programFacts(plan.backups.flatMap(programNames), environment),
+    const [sources, inspections, shelves] = await Promise.all([
+      readSources(chosen, { environment, directory, readSecret: read, redact }, survey),
       inspectAll(plan.backups),
       Promise.all([...opened].map(async ([name, entry]) => [name, await shelfFacts(plan, name, entry, now)] as const)),
     ]);
-    return { programs, inspections, shelves: Object.fromEntries(shelves), now };
+    return { ...sources, inspections, shelves: Object.fromEntries(shelves), now };
   } finally {
     await closeDestinations(opened);
   }
-}
-
-function programNames({ source, transforms }: ResolvedBackup): string[] {
-  return [
-    ...findSource(source.type).programs(source.spec),
-    ...transforms.flatMap(({ type, spec }) => findTransform(type).programs(spec)),
-  ];
 }
 
 async function inspectAll(backups: readonly ResolvedBackup[]): Promise<Record<string, Inspection>> {

@@ -1,8 +1,9 @@
 /** Looks for programs on PATH and asks them for their versions. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
-import type { ProgramFact } from './kind.ts';
+import type { Place } from './graph.ts';
+import type { ProgramFact, ReadSecret } from './kind.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -46,4 +47,52 @@ function versionOf(name: string, path: string, environment: Environment): Promis
       resolve((stdout || stderr).split('\n', 1)[0]?.trim() ?? '');
     });
   });
+}
+
+export type Site = {
+  programs: Record<string, ProgramFact>;
+  installed: Record<string, { path: string; version: string }[]>;
+};
+export type SiteHost = { environment: Environment; directory?: string; readSecret?: ReadSecret };
+
+/** What is found at a place, null: here. `folders` are looked through after PATH; `*` is one part of a path. */
+export async function siteFacts(
+  names: readonly string[],
+  folders: readonly string[],
+  place: Place | null,
+  { environment }: SiteHost,
+): Promise<Site> {
+  if (place !== null) throw new Error('programs elsewhere are not looked for yet');
+  const site: Site = { programs: {}, installed: {} };
+  await Promise.all(
+    [...new Set(names)].map(async (name) => {
+      const listed = (environment.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
+      const beside = folders.flatMap(expanded);
+      const paths = [...listed, ...beside].map((folder) => join(folder, name)).filter(isExecutable);
+      const all = [...new Set(paths)].map(async (path) => ({
+        path,
+        version: await versionOf(name, path, environment),
+      }));
+      site.installed[name] = await Promise.all(all);
+      site.programs[name] = findProgram(name, environment) === null ? null : (site.installed[name][0] ?? null);
+    }),
+  );
+  return site;
+}
+
+// A star stands for any part of one name.
+function expanded(folder: string): string[] {
+  const [root = '', ...parts] = folder.split('/');
+  return parts.reduce<string[]>((found, part) => found.flatMap((before) => matching(before, part)), [root]);
+}
+
+function matching(folder: string, part: string): string[] {
+  if (!part.includes('*')) return [`${folder}/${part}`];
+  const [before = '', after = ''] = part.split('*');
+  try {
+    const names = readdirSync(`${folder}/`).filter((name) => name.startsWith(before) && name.endsWith(after));
+    return names.toSorted().map((name) => `${folder}/${name}`);
+  } catch {
+    return [];
+  }
 }

@@ -1,5 +1,6 @@
 import { graphDigest, matchesDigest } from '../compile/digest.ts';
 import { compileApply } from '../compile/index.ts';
+import { chosenBackups } from '../compile/prune.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
@@ -18,7 +19,8 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const only = invocation.options.due ? await dueOnes(plan, named, invocation, host) : named;
   if (only === null) return ExitCode.success;
   if (!invocation.options.quiet) for (const sentence of joined(plan, only)) host.terminal.say(`note: ${sentence}\n`);
-  const facts = await readFacts(plan, { environment: host.environment });
+  const chosen = chosenBackups(plan, only).map(({ name }) => name);
+  const facts = await readFacts(plan, { environment: host.environment, backups: chosen, survey: true });
   refuseUnusableKeys(plan, loaded, facts, only);
   const graph = compileApply(plan, facts, { only });
   const { expect } = invocation.options;

@@ -13,7 +13,7 @@ import { withShelves } from './shelves.ts';
 /** `runner doctor`: exit 0 when all is well, 1 with warnings, 2 with problems. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const plan = await openPlan(invocation, host);
-  const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
+  const facts = await readFacts(plan, { environment: host.environment, destinations: [], survey: true });
   const rows = await withShelves(plan, Object.keys(plan.destinations), null, host, async (shelves) => [
     ...(await examineMachine(plan, facts, shelves.readSecret, host)),
     ...(await examinePlaces(plan, shelves)),

@@ -1,4 +1,5 @@
 import { compileApply } from '../compile/index.ts';
+import { chosenBackups } from '../compile/prune.ts';
 import { ExitCode } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import { renderMermaid } from '../preview/mermaid.ts';
@@ -10,7 +11,8 @@ import { namedBackups, openPlaced } from './plan-file.ts';
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const { resolved: plan, loaded } = await openPlaced(invocation, host);
   const only = namedBackups(plan, invocation.words);
-  const facts = await readFacts(plan, { environment: host.environment });
+  const backups = chosenBackups(plan, only).map(({ name }) => name);
+  const facts = await readFacts(plan, { environment: host.environment, backups, survey: true });
   refuseUnusableKeys(plan, loaded, facts, only);
   const graph = compileApply(plan, facts, { only });
   host.terminal.data(renderMermaid(graph));

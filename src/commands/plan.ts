@@ -1,5 +1,6 @@
 import { graphDigest } from '../compile/digest.ts';
 import { compileApply } from '../compile/index.ts';
+import { chosenBackups } from '../compile/prune.ts';
 import { ExitCode } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import { renderText } from '../preview/text.ts';
@@ -11,7 +12,8 @@ import { namedBackups, reviewPlan } from './plan-file.ts';
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const { resolved: plan, loaded } = await reviewPlan(invocation, host);
   const only = namedBackups(plan, invocation.words);
-  const facts = await readFacts(plan, { environment: host.environment });
+  const backups = chosenBackups(plan, only).map(({ name }) => name);
+  const facts = await readFacts(plan, { environment: host.environment, backups, survey: true });
   refuseUnusableKeys(plan, loaded, facts, only);
   const graph = compileApply(plan, facts, { only });
   const text = invocation.options.json

@@ -61,12 +61,18 @@ export function compileCapture(
     action,
     snapshots: snapshots.flatMap((snapshot) => (snapshot ? [snapshot.scope] : [])),
     requirements: [
-      ...partsProblem(backup.name, problem),
+      ...sourceProblems(facts, backup, partsProblem(backup.name, problem)),
       ...kind.requirements(backup.source.spec, known),
       ...chain.requirements,
       ...priorityPrograms(backup),
     ],
   };
+}
+
+/** Why the source cannot be read; what follows from that is not told as well. */
+function sourceProblems(facts: RunFacts, { name }: ResolvedBackup, otherwise: Requirement[]): Requirement[] {
+  const problems = facts.sources?.[name]?.problems ?? [];
+  return problems.length === 0 ? otherwise : problems.map((problem) => ({ need: 'fact', problem, backups: [name] }));
 }
 
 /** One artifact of the backup: what gives it, and how it is opened by hand. */
@@ -79,7 +85,8 @@ function compilePart(
 ): CapturePart {
   const kind = findSource(source.type);
   const ask = questionsOf(backup, { name, purpose, source }, facts, moment);
-  const captured = kind.capture(source.spec, facts, moment);
+  const compresses = backup.transforms.some(({ type }) => findTransform(type).compresses);
+  const captured = kind.capture(source.spec, compresses ? { ...facts, compressed: true } : facts, moment);
   const lower = (command: Command) => prioritized(command, backup.priority);
   return {
     name,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action, Held, Scope } from '../../src/graph.ts';
-import { graphOf, makeWorld, shell, task, type World, workScope } from './world.ts';
+import { graphOf, makeWorld, task, type World, workScope } from './world.ts';
 
 let world: World;
 beforeEach(async () => {

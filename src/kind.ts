@@ -3,7 +3,18 @@
  * read the environment or touch a file. Destinations have a small runtime interface.
  */
 import type { Readable } from 'node:stream';
-import type { Argument, Assertion, Command, Contents, Held, PlainSize, Recipe, Requirement, Stage, StageRecord } from './graph.ts';
+import type {
+  Argument,
+  Assertion,
+  Command,
+  Contents,
+  Held,
+  PlainSize,
+  Recipe,
+  Requirement,
+  Stage,
+  StageRecord,
+} from './graph.ts';
 
 /** A program found on PATH (absolute path), or null. `version` is the first line that it prints of itself. */
 export type ProgramFact = { path: string; version: string } | null;
@@ -25,6 +36,8 @@ export type Facts = {
   /** Null where the live source did not answer (the house says so); absent where it was not asked. */
   survey?: Survey | null;
   made?: Made;
+  /** Of a capture whose transforms compress: the source need not. */
+  compressed?: true;
 };
 
 /** What a kind learnt from files that its spec names (public keys): `problems` stop the run at exit 4. */

@@ -42,6 +42,10 @@ export const formats = {
     pattern: /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/,
     expected: 'a zone such as Europe/Berlin',
   },
+  'postgres-setting': {
+    pattern: /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?$/,
+    expected: 'the name of a server setting such as work_mem',
+  },
   variable: { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of an environment variable' },
   'file-name': { pattern: /^(?!\.{1,2}$)[^/\0]+$/, expected: 'the name of a file, without a folder' },
   'file-mode': { pattern: /^0[0-7]{3}$/, expected: 'a file mode in quotes such as "0600"' },

@@ -33,7 +33,7 @@ export class Machine {
   private works = 0;
 
   private constructor(
-    readonly facts: Facts,
+    public facts: Facts,
     readonly secrets: Secrets,
     private readonly environment: Record<string, string | undefined>,
   ) {}
@@ -147,6 +147,7 @@ export class Task {
         guard,
         signal,
       });
+      for (const command of recipe.load ?? []) await this.run(command);
       for (const assertion of recipe.finish ?? []) await this.assert(assertion);
     } finally {
       for (const command of recipe.cleanup ?? []) await this.run(command);

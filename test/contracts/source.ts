@@ -30,12 +30,14 @@ export type SourceCase = {
   restoredBy?: string;
   /** A canonical text of the data at a path: of the live data with null. */
   fingerprint(path: string | null): Promise<string> | string;
-  /** What the manual command makes in its working directory. */
+  /** What the manual command makes in its working directory; a database's name. */
   manualResult: string;
   /** A member's name as `list` prints it, and its bytes. */
   member?: { name: string; bytes: string };
   /** A query with its answer, and one that would change the data. */
   query?: { sql: string; answer: string; harmful: string[] };
+  /** Where the end of a plain stream lies, when what follows it carries nothing. */
+  end?(plain: Buffer): number;
   /** Live data elsewhere, equal to the source's, for `relocate`. */
   elsewhere?: string;
 };
@@ -50,6 +52,11 @@ export async function startSource(given: SourceCase): Promise<SourceContext> {
     without: given.without ?? [],
   });
   freeze(given.spec);
+  const { survey } = given.kind;
+  if (survey) {
+    const printed = await machine.task().run(survey.command(given.spec, machine.facts));
+    machine.facts = { ...machine.facts, survey: survey.read(given.spec, printed.trim()) };
+  }
   freeze(machine.facts);
   return { given, machine };
 }
@@ -62,7 +69,11 @@ async function capture(context: SourceContext): Promise<Buffer> {
 
 /** A restore into a fresh place; where it went. */
 async function restore({ given, machine }: SourceContext, plain: Uint8Array, name: string): Promise<string> {
-  const path = machine.path(name);
+  const path = given.kind.restores(given.spec) === 'database' ? `-${name} \`é; $it` : machine.path(name);
+  for (const command of given.kind.databases?.drop(given.spec, path, machine.facts) ?? [])
+    await machine.task().run(command);
+  for (const command of given.kind.databases?.create(given.spec, path, null, machine.facts) ?? [])
+    await machine.task().run(command);
   await machine.task().take(given.kind.restore(given.spec, { path }, machine.facts), plain);
   return given.kind.restores(given.spec) === 'none' ? (given.restoredBy ?? path) : path;
 }
@@ -90,7 +101,10 @@ export const sourceChecks: SourceCheck[] = [
     async run({ given: { kind, spec } }) {
       demand(kind.role === 'source', 'it plays another role');
       demand(/^\.[A-Za-z0-9._-]+$/.test(kind.extension(spec)), 'its extension does not begin with a dot');
-      demand(['directory', 'file', 'none'].includes(kind.restores(spec)), 'it restores nothing that is known');
+      demand(
+        ['directory', 'file', 'database', 'none'].includes(kind.restores(spec)),
+        'it restores nothing that is known',
+      );
     },
   },
   {
@@ -179,7 +193,7 @@ export const sourceChecks: SourceCheck[] = [
       // Sources whose format has no end of its own (any program's output) cannot know; they say so by their intake.
       if (context.given.kind.type === 'command') return;
       // Formats may be padded with zeros behind their end: the last byte of all data is what counts.
-      const last = plain.findLastIndex((byte) => byte !== 0);
+      const last = context.given.end?.(plain) ?? plain.findLastIndex((byte) => byte !== 0);
       for (const length of [1, (plain.length >> 10) << 9, last])
         await demandFailure(content(context, plain.subarray(0, length)), `${length} of ${plain.length} bytes passed`);
     },
@@ -196,7 +210,8 @@ export const sourceChecks: SourceCheck[] = [
       shell.child.stdin!.on('error', () => {});
       shell.child.stdin!.end(plain);
       await shell;
-      const result = given.manualResult.startsWith('/') ? given.manualResult : `${directory}/${given.manualResult}`;
+      const isPlace = given.manualResult.startsWith('/') || given.kind.restores(given.spec) === 'database';
+      const result = isPlace ? given.manualResult : `${directory}/${given.manualResult}`;
       demand((await given.fingerprint(result)) === (await given.fingerprint(null)), 'other data came back');
     },
   },

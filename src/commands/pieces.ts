@@ -1,11 +1,14 @@
 /** Which artifacts of a backup a restore takes, and where each goes. */
+import { dirname, join } from 'node:path';
 import { partLabel, partOf } from '../catalog/artifacts.ts';
 import { type RunFacts, sourceFacts } from '../compile/facts.ts';
 import type { RestoreChoice, RestorePiece } from '../compile/index.ts';
 import { sourceOfPart } from '../compile/parts.ts';
 import { RunnerError } from '../diagnostic.ts';
+import { exists } from '../execute/actions/directory.ts';
 import type { PartId } from '../graph.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { Facts } from '../kind.ts';
+import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
 import { databaseTarget } from './database-target.ts';
@@ -42,6 +45,8 @@ export async function placedPieces(
   const kind = findSource(backup.source.type);
   if (kind.restores(backup.source.spec, backup.restore.options) !== 'database') {
     const { live, ...target } = await restoreTarget(plan, backup, wish.to, inner);
+    if (live && (await holdsMore(backup.source, target.target, facts)))
+      Object.assign(target, { replaces: true, empty: false });
     const safety = wish.safety && target.replaces && !target.empty;
     return {
       live,
@@ -70,6 +75,15 @@ export async function placedPieces(
     pieces.push({ ...target, part, only: [...inner], safety: wish.safety && target.replaces && !target.empty });
   }
   return { live, pieces };
+}
+
+/** A server that answers has data in no file yet; one that is down may have left it in others beside the target. */
+async function holdsMore({ type, spec }: Configured, target: string | null, facts: Facts): Promise<boolean> {
+  const kind = findSource(type);
+  if (target === null) return false;
+  if (kind.quiet && facts.survey) return true;
+  const names = kind.neighbours?.(spec, facts) ?? [];
+  return (await Promise.all(names.map((name) => exists(join(dirname(target), name))))).includes(true);
 }
 
 const nowhere = {

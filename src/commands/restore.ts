@@ -26,7 +26,13 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const plan = await openPlan(invocation, host);
   const backup = restored(plan, invocation.words[0], options);
   const origins = [{ backup, origin: await originOf(plan, backup, options, host) }];
-  const facts = await readFacts(plan, { environment: host.environment, destinations: [] });
+  // A server that answers may hold more than what lies on its disk.
+  const facts = await readFacts(plan, {
+    environment: host.environment,
+    destinations: [],
+    backups: origins.map((one) => one.backup.name),
+    survey: true,
+  });
   const { to, only = [], safetyBackup: safety = true } = options;
   return await withServer(plan, host, async (ask) => {
     const wanted: Wanted[] = [];

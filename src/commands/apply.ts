@@ -21,7 +21,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (!invocation.options.quiet) for (const sentence of joined(plan, only)) host.terminal.say(`note: ${sentence}\n`);
   const chosen = chosenBackups(plan, only).map(({ name }) => name);
   const facts = await readFacts(plan, { environment: host.environment, backups: chosen, survey: true });
-  refuseUnusableKeys(plan, loaded, facts, only);
+  refuseUnusableKeys(plan, loaded, facts, chosen);
   const graph = compileApply(plan, facts, { only });
   const { expect } = invocation.options;
   if (expect !== undefined && !matchesDigest(expect, graph)) {

@@ -13,7 +13,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const only = namedBackups(plan, invocation.words);
   const backups = chosenBackups(plan, only).map(({ name }) => name);
   const facts = await readFacts(plan, { environment: host.environment, backups, survey: true });
-  refuseUnusableKeys(plan, loaded, facts, only);
+  refuseUnusableKeys(plan, loaded, facts, backups);
   const graph = compileApply(plan, facts, { only });
   host.terminal.data(renderMermaid(graph));
   return ExitCode.success;

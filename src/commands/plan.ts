@@ -14,7 +14,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const only = namedBackups(plan, invocation.words);
   const backups = chosenBackups(plan, only).map(({ name }) => name);
   const facts = await readFacts(plan, { environment: host.environment, backups, survey: true });
-  refuseUnusableKeys(plan, loaded, facts, only);
+  refuseUnusableKeys(plan, loaded, facts, backups);
   const graph = compileApply(plan, facts, { only });
   const text = invocation.options.json
     ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`

@@ -20,7 +20,7 @@ export function movingParts(
     id: `move${tag}`,
     title: `put ${piece.only.join(', ')} in place at ${target}`,
     host: 'local',
-    within: [`beside${tag}`, ...stopped.map(({ id }) => id)],
+    within: [`work:restore${tag}`, `beside${tag}`, ...stopped.map(({ id }) => id)],
     needs: copy ? ok(copy.tasks) : needs,
     action: {
       do: 'swap',

@@ -2,11 +2,12 @@
 import type { Command, PutBack, Scope, Task } from '../graph.ts';
 import { openingChain, sealingChain } from './chain.ts';
 import { directoryScope, secretsOf, stageCommands } from './common.ts';
+import { sourceFacts } from './facts.ts';
 import { assertTasks, unpackTask } from './restore-beside.ts';
 import { ok, type PieceContext, placed, type RestorePart } from './restore-context.ts';
 import { databasesOf } from './restore-ground.ts';
-import { safetyCopy } from './swap.ts';
 import { recipeCommands } from './rewrite.ts';
+import { safetyCopy } from './swap.ts';
 
 /** `back`: how the old data returns when something fails behind the load; null where nobody can. */
 export type Loaded = RestorePart & { load: Task; checks: Task[]; back: PutBack | null };
@@ -59,8 +60,7 @@ function putBack(context: PieceContext, target: string, safety: Task | undefined
   }
   if (!safety) return { ...base, commands: piece.empty ? placed(context, roomAt(context, target)) : [] };
   const { records } = sealingChain(backup, facts, facts.inspections);
-  const { made: _, ...live } = kindFacts;
-  const recipe = kind.restore(spec, { path: target }, live, backup.restore.options);
+  const recipe = kind.restore(spec, { path: target }, sourceFacts(facts, backup), backup.restore.options);
   return {
     ...base,
     commands: [],

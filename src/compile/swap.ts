@@ -14,7 +14,7 @@ export function swapping(context: PieceContext, ground: Ground, needs: Task['nee
     id: `swap${tag}`,
     title: `put it in place at ${piece.target}`,
     host: 'local',
-    within: [`beside${tag}`, ...stopped.map(({ id }) => id)],
+    within: [`work:restore${tag}`, `beside${tag}`, ...stopped.map(({ id }) => id)],
     needs,
     action: ground.swap,
     outputs: [],
@@ -90,6 +90,7 @@ export function safetyCopy(
   return {
     tasks: [task],
     scopes: kept.scopes,
-    requirements: kept.requirements.filter(({ need }) => need !== 'path'),
+    // What it takes is not there yet, so nothing can be asked of it.
+    requirements: kept.requirements.filter(({ need }) => need !== 'path' && need !== 'check'),
   };
 }

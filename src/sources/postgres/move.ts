@@ -13,6 +13,10 @@ function schemaOf(part: string): string | null {
 
 const relations = 'pg_class c join pg_namespace n on n.oid = c.relnamespace';
 
+/** All of a kind in one statement, since they may lean on each other; what reads tables goes before them. */
+const dropAll = (kind: string, words: string): string =>
+  `select format('drop ${words} if exists %s', string_agg(oid::regclass::text, ', ')) from runner_replaced where relkind = '${kind}' having count(*) > 0 \\gexec\n`;
+
 /** Foreign keys of other tables to what is replaced are taken off and put on again, which checks every row of them. */
 function before(parts: readonly string[]): string {
   const schemas = parts.flatMap((part) => schemaOf(part) ?? []);
@@ -30,9 +34,7 @@ begin
   if views is not null then raise exception 'these views read what is to be replaced, and would have to be dropped with it: %. Restore them along, or the whole database', views; end if;
 end $runner$;
 select format('alter table %s drop constraint %s', of, name) from runner_keys \\gexec
-select format('drop table if exists %s', string_agg(oid::regclass::text, ', ')) from runner_replaced where relkind in ('r', 'p') having count(*) > 0 \\gexec
-select format('drop %s if exists %s', case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'sequence' end, oid::regclass)
-  from runner_replaced where relkind in ('v', 'm', 'f') order by relkind = 'v' desc \\gexec
+${dropAll('m', 'materialized view')}${dropAll('v', 'view')}${dropAll('f', 'foreign table')}select format('drop table if exists %s', string_agg(oid::regclass::text, ', ')) from runner_replaced where relkind in ('r', 'p') having count(*) > 0 \\gexec
 select format('drop schema %I cascade', n.nspname) from pg_namespace n where ${inSchemas} \\gexec
 `;
 }

@@ -32,6 +32,7 @@ export type Options = {
   /** Names of parts, or of what is inside of one. */
   only?: string[];
   planOnly?: boolean;
+  full?: boolean;
   /** `--no-safety-backup` makes it false. */
   safetyBackup?: boolean;
   level?: 'checksum' | 'content' | 'restore';

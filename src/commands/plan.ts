@@ -1,3 +1,4 @@
+import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
 import { compileApply } from '../compile/index.ts';
 import { chosenBackups } from '../compile/prune.ts';
@@ -18,7 +19,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const graph = compileApply(plan, facts, { only });
   const text = invocation.options.json
     ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`
-    : renderText(graph);
+    : renderText(graph, { ...placeholders, full: invocation.options.full ?? false });
   host.terminal.data(text);
   return ExitCode.success;
 }

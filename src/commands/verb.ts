@@ -24,6 +24,7 @@ export const needsBackup = { slot: 'BACKUP', optional: false } as const;
 export const backups = { slot: 'BACKUPS', optional: true } as const;
 export const id = { slot: 'ID', optional: false } as const;
 
+export const full = { flags: '--full', text: 'also what is long: environments and scripts to their end' };
 export const json: Flag = { flags: '--json', text: 'print JSON on standard output' };
 export const quiet: Flag = { flags: '-q, --quiet', text: 'print warnings and errors only' };
 export const yes: Flag = { flags: '-y, --yes', text: 'agree to everything that would be asked' };

@@ -1,3 +1,4 @@
+import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
 import { compileVerify } from '../compile/index.ts';
 import type { Choice } from '../compile/verify.ts';
@@ -33,7 +34,9 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const graph = compileVerify(plan, facts, { choices, ...(level === undefined ? {} : { level }) });
   if (planOnly) {
     host.terminal.data(
-      json ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n` : renderText(graph),
+      json
+        ? `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`
+        : renderText(graph, { ...placeholders, full: invocation.options.full ?? false }),
     );
     return ExitCode.success;
   }

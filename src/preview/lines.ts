@@ -1,16 +1,16 @@
 /** What one action does, as lines for a person. */
-import { type Lookup, render } from '../bind.ts';
+import { render } from '../bind.ts';
 import { partLabel } from '../catalog/artifacts.ts';
 import { partSuffix } from '../catalog/part-name.ts';
 import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, Step } from '../graph.ts';
 import { formatDuration, formatSize } from '../units.ts';
-import { quote, recipeLines, shellLine, shellPipeline } from './shell.ts';
+import { quote, recipeLines, shellLine, shellPipeline, type View } from './shell.ts';
 
 type Capture = Extract<Action, { do: 'capture' }>;
 type Verify = Extract<Action, { do: 'verify' }>;
 
 /** Lines without indentation; commands start with `$ `. */
-export function actionLines(action: Action, lookup: Lookup): string[] {
+export function actionLines(action: Action, lookup: View): string[] {
   switch (action.do) {
     case 'preflight':
       return action.requirements.map(requirementLine);
@@ -57,7 +57,7 @@ export function actionLines(action: Action, lookup: Lookup): string[] {
 
 const dollar = (line: string): string => `$ ${line}`;
 
-function captureLines(action: Capture, lookup: Lookup): string[] {
+function captureLines(action: Capture, lookup: View): string[] {
   const [only] = action.parts;
   const lines = action.parts.flatMap((part) => partLines(part, action, lookup));
   const sinks = action.branches.flatMap(({ sinks }) => sinks);
@@ -72,10 +72,12 @@ function captureLines(action: Capture, lookup: Lookup): string[] {
 }
 
 /** The programs of one part; which of several it is stands before them, with the end of its key. */
-function partLines(part: CapturePart, { branches }: Capture, lookup: Lookup): string[] {
+function partLines(part: CapturePart, { branches }: Capture, lookup: View): string[] {
   const links = [part.produce, ...(part.counter ? [part.counter] : [])].map((command) => shellLine(command, lookup));
-  const before = [...Object.values(part.learn ?? {}), ...part.prepare];
-  const after = [...(part.ask ?? []).map(({ command }) => command), ...part.cleanup];
+  const asked = (when: 'before' | 'behind') =>
+    (part.ask ?? []).flatMap((one) => (one.when === when ? [one.command] : []));
+  const before = [...part.prepare, ...Object.values(part.learn ?? {}), ...asked('before')];
+  const after = [...asked('behind'), ...part.cleanup];
   const lines = branches.flatMap(({ stages }) =>
     shellPipeline({ before, links, stages, after, end: '' }, lookup).map(dollar),
   );
@@ -103,7 +105,7 @@ function expectLines(expect: Capture['expect']): string[] {
   return parts.length === 0 ? [] : [`expect ${parts.join('; ')}`];
 }
 
-function verifyLines(action: Verify, lookup: Lookup): string[] {
+function verifyLines(action: Verify, lookup: View): string[] {
   const from = `get ${action.destinations.join(' or ')}:${render(action.id, lookup)}`;
   const due = action.every === undefined ? [] : [`when the last pass is older than ${formatDuration(action.every)}`];
   if (action.level === 'checksum') return [...due, dollar(`${from} | sha256`)];
@@ -119,7 +121,7 @@ function verifyLines(action: Verify, lookup: Lookup): string[] {
   return [...due, ...parts];
 }
 
-function assertionLines(assertion: Assertion, lookup: Lookup): string[] {
+function assertionLines(assertion: Assertion, lookup: View): string[] {
   const check = `assert ${assertion.title}`;
   if (assertion.check === 'exit') return [`$ ${shellLine(assertion.command, lookup)}`];
   if (assertion.check === 'contents') return [`$ ${shellLine(assertion.command, lookup)}`, check];
@@ -128,7 +130,7 @@ function assertionLines(assertion: Assertion, lookup: Lookup): string[] {
   return [`$ ${shellLine(assertion.command, lookup)}`, ...reference, check];
 }
 
-function stepLine(step: Step, lookup: Lookup): string {
+function stepLine(step: Step, lookup: View): string {
   if (step.step === 'http') return `wait until ${step.url} answers, within ${formatDuration(step.within)}`;
   if (step.step === 'manual') return `ask a person: ${step.text}`;
   return dollar(shellLine(step.command, lookup));
@@ -156,7 +158,7 @@ function putBackText({ target, commands, copy }: PutBack): string {
   return commands.length > 0 ? `leave ${target} as empty as it is` : `nothing brings back what ${target} holds`;
 }
 
-function putBackLines({ commands, copy }: PutBack, lookup: Lookup): string[] {
+function putBackLines({ commands, copy }: PutBack, lookup: View): string[] {
   if (!copy) return commands.map((command) => dollar(shellLine(command, lookup)));
   const place = `get ${copy.destinations.join(' or ')}:${render({ out: `${copy.from}.id` }, lookup)}`;
   return recipeLines(place, copy.decode, copy.recipe, lookup).map(dollar);

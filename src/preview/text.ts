@@ -1,7 +1,8 @@
-import { type Lookup, placeholders } from '../bind.ts';
+import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
 import type { Graph, Scope, ShelfView, Task } from '../graph.ts';
 import { actionLines } from './lines.ts';
+import type { View } from './shell.ts';
 
 /** Tasks that say nothing a reviewer would ask: they appear in the JSON, not in the text. */
 const quiet = new Set(['settle', 'document', 'prune']);
@@ -9,8 +10,8 @@ const quiet = new Set(['settle', 'document', 'prune']);
 /** Scopes whose beginning and end a reviewer would want to see. */
 const shown = new Set(['step', 'run', 'hold', 'quiesce']);
 
-/** The whole graph for a person: every command, every deletion, the digest. The lookup fills in what a run knows. */
-export function renderText(graph: Graph, lookup: Lookup = placeholders): string {
+/** The whole graph for a person: every command, every deletion, the digest. The view fills in what a run knows. */
+export function renderText(graph: Graph, lookup: View = placeholders): string {
   const blocks = [
     `${graph.plan.name}: ${graph.command}`,
     ...graph.tasks.filter((task) => !quiet.has(task.action.do)).map((task) => taskBlock(task, graph, lookup)),
@@ -20,7 +21,7 @@ export function renderText(graph: Graph, lookup: Lookup = placeholders): string 
   return `${blocks.filter(Boolean).join('\n\n')}\n`;
 }
 
-function taskBlock(task: Task, graph: Graph, lookup: Lookup): string {
+function taskBlock(task: Task, graph: Graph, lookup: View): string {
   const around = graph.scopes.filter(({ id, acquire }) => task.within.includes(id) && shown.has(acquire.do));
   const held = (scope: Scope, side: 'acquire' | 'release') =>
     isEdge(scope, side, task, graph) ? actionLines(scope[side], lookup) : [];

@@ -3,6 +3,9 @@ import { local } from './destinations/local/index.ts';
 import type { DestinationKind, SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';
+import { mariadb } from './sources/mariadb/index.ts';
+import { mysql } from './sources/mysql/index.ts';
+import { postgres } from './sources/postgres/index.ts';
 import { redis } from './sources/redis/index.ts';
 import { sqlite } from './sources/sqlite/index.ts';
 import { aes } from './transforms/aes/index.ts';
@@ -17,7 +20,7 @@ export type AnySource = SourceKind<object>;
 export type AnyTransform = TransformKind<object>;
 export type AnyDestination = DestinationKind<object>;
 
-export const sources: readonly AnySource[] = [sqlite, files, command, redis];
+export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
 export const destinations: readonly AnyDestination[] = [local];
 

@@ -1,0 +1,3 @@
+import { mysqlKind } from '../mysql/kind.ts';
+
+export const mariadb = mysqlKind('mariadb');

@@ -1,0 +1,3 @@
+import { mysqlKind } from './kind.ts';
+
+export const mysql = mysqlKind('mysql');

@@ -1,0 +1,51 @@
+import type { Facts, Part } from '../../kind.ts';
+import { databaseOf, type MysqlSpec, named, surveyed, systemDatabases } from './spec.ts';
+
+/** `*` is any text, `?` any character. */
+function matches(pattern: string, name: string): boolean {
+  const source = pattern.replaceAll(/[.+^${}()|[\]\\*?]/g, (letter) =>
+    letter === '*' ? '.*' : letter === '?' ? '.' : `\\${letter}`,
+  );
+  return new RegExp(`^${source}$`, 'su').test(name);
+}
+
+/** The databases that a spec means, sorted as the server lists them; null where only the server knows and it did not answer. */
+export function databasesOf(spec: MysqlSpec, facts: Facts): string[] | null {
+  const { database, part } = spec;
+  if (part && 'users' in part) return [];
+  const one = databaseOf(spec, facts);
+  if (one !== null) return [one];
+  if (Array.isArray(database)) return [...database];
+  const survey = surveyed(facts);
+  if (!survey) return null;
+  if (database === undefined) return [];
+  const own = survey.databases.map(({ name }) => name).filter((name) => !systemDatabases.includes(name.toLowerCase()));
+  if (typeof database === 'string') return own;
+  const { matching, except = [] } = database;
+  const hits = (patterns: readonly string[], name: string) => patterns.some((pattern) => matches(pattern, name));
+  return own.filter((name) => hits(matching, name) && !hits(except, name));
+}
+
+const dataPart = (spec: MysqlSpec, name: string): Part<MysqlSpec> => ({
+  name,
+  purpose: 'data',
+  spec: { ...spec, part: { database: name } },
+});
+
+/** One artifact a database, and one for users where they are wanted. Null for a single one. */
+export function partsOf(spec: MysqlSpec, facts: Facts): Part<MysqlSpec>[] | null {
+  if (spec.part) return null;
+  const single = named(spec) !== null || spec.database === undefined;
+  if (single && !spec.globals) return null;
+  const databases = databasesOf(spec, facts);
+  if (databases === null) throw new Error('which databases there are cannot be known, since the server did not answer');
+  const users: Part<MysqlSpec>[] = spec.globals
+    ? [{ name: 'globals', purpose: 'globals', spec: { ...spec, part: { users: true } } }]
+    : [];
+  return [...users, ...databases.map((name) => dataPart(spec, name))];
+}
+
+/** The spec of an artifact that a manifest names. */
+export function partOf(spec: MysqlSpec, { name, purpose }: Pick<Part<MysqlSpec>, 'name' | 'purpose'>): MysqlSpec {
+  return { ...spec, part: purpose === 'globals' ? { users: true } : { database: name } };
+}

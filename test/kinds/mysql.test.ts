@@ -1,0 +1,5 @@
+import { describe } from 'vitest';
+import { hasServer } from '../helpers/mysql.ts';
+import { describeKind } from './mysql-suite.ts';
+
+describe.skipIf(!hasServer('mysql'))('mysql', () => describeKind('mysql'));

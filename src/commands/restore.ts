@@ -1,3 +1,4 @@
+import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
 import { compileRestore } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
@@ -5,13 +6,14 @@ import { readFacts } from '../facts.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
 import { wallClock } from '../report/human.ts';
-import { choose } from './choose.ts';
+import { type Chosen as ChosenCopies, choose } from './choose.ts';
+import { chooseSet } from './choose-set.ts';
 import type { Host, Invocation, Options } from './command.ts';
 import { consent } from './consent.ts';
 import { backupOf } from './find.ts';
 import { outsideArtifact } from './outside.ts';
 import { type Origin, type Placed, placedPieces } from './pieces.ts';
-import { findBackup, fromDestination, openPlan } from './plan-file.ts';
+import { findBackup, findGroup, fromDestination, openPlan } from './plan-file.ts';
 import { leftNames, question, stale, targetsText } from './restore-text.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { withServer } from './server.ts';
@@ -24,8 +26,7 @@ export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const options = normalized(invocation.options);
   const plan = await openPlan(invocation, host);
-  const backup = restored(plan, invocation.words[0], options);
-  const origins = [{ backup, origin: await originOf(plan, backup, options, host) }];
+  const origins = await originsOf(plan, invocation.words[0], options, host);
   // A server that answers may hold more than what lies on its disk.
   const facts = await readFacts(plan, {
     environment: host.environment,
@@ -50,7 +51,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     const graph = compileRestore(plan, facts, choices);
     if (options.planOnly) {
       const json = `${JSON.stringify({ ...graph, digest: graphDigest(graph) }, null, 2)}\n`;
-      host.terminal.data(options.json ? json : renderText(graph));
+      host.terminal.data(options.json ? json : renderText(graph, { ...placeholders, full: options.full ?? false }));
       return ExitCode.success;
     }
     for (const sentence of stale(wanted)) host.terminal.say(`note: ${sentence}\n`);
@@ -87,8 +88,35 @@ function restored(plan: ResolvedPlan, word: string | undefined, { id }: Options)
   const name = word ?? byId;
   if (name !== null) return findBackup(plan, name);
   if (plan.backups.length === 1) return plan.backups[0]!;
-  const names = plan.backups.map((backup) => backup.name).join(', ');
+  const names = [...plan.backups, ...plan.groups].map((one) => one.name).join(', ');
   throw new RunnerError(`say which of ${names} is to be restored`, { exitCode: 4 });
+}
+
+type Chosen = Pick<Wanted, 'backup' | 'origin'>;
+
+/** The backups that are restored: all of a group's set, or one. */
+async function originsOf(
+  plan: ResolvedPlan,
+  word: string | undefined,
+  options: Options,
+  host: Host,
+): Promise<Chosen[]> {
+  const group = word === undefined ? null : findGroup(plan, word);
+  if (!group) {
+    const backup = restored(plan, word, options);
+    return [{ backup, origin: await originOf(plan, backup, options, host) }];
+  }
+  for (const name of ['file', 'to', 'only'] as const)
+    if (options[name] !== undefined)
+      throw new RunnerError(
+        `"${group.name}" is a group, whose backups go back to where they came from: --${name} speaks of one of ${group.members.join(', ')}`,
+        { exitCode: 4 },
+      );
+  return withShelves(plan, fromDestination(plan, options.from), null, host, async (shelves) => {
+    tellFailures(shelves, host);
+    const set = await chooseSet(plan, group, options, shelves);
+    return set.map((one) => ({ backup: findBackup(plan, one.row.backup), origin: told(plan, one, options, host) }));
+  });
 }
 
 async function originOf(plan: ResolvedPlan, backup: ResolvedBackup, options: Options, host: Host): Promise<Origin> {
@@ -99,13 +127,18 @@ async function originOf(plan: ResolvedPlan, backup: ResolvedBackup, options: Opt
   const names = fromDestination(plan, options.from);
   return withShelves(plan, names, backup.name, host, async (shelves) => {
     tellFailures(shelves, host);
-    const { row, copies, remarks } = await choose(plan, backup, options, shelves);
-    const { manifest, place } = copies[0]!;
-    if (!options.quiet) {
-      const time = wallClock(new Date(manifest.moment.to), plan.timezone);
-      host.terminal.say(`${row.id} from ${place.name}: data as of ${time} ${plan.timezone}\n`);
-    }
-    for (const remark of remarks) host.terminal.say(`note: ${remark}\n`);
-    return { id: row.id, manifest, from: { destination: place.name } };
+    return told(plan, await choose(plan, backup, options, shelves), options, host);
   });
+}
+
+/** Says what was chosen. */
+function told(plan: ResolvedPlan, chosen: ChosenCopies, { quiet }: Options, host: Host): Origin {
+  const { row, copies, remarks } = chosen;
+  const { manifest, place } = copies[0]!;
+  if (!quiet) {
+    const time = wallClock(new Date(manifest.moment.to), plan.timezone);
+    host.terminal.say(`${row.id} from ${place.name}: data as of ${time} ${plan.timezone}\n`);
+  }
+  for (const remark of remarks) host.terminal.say(`note: ${remark}\n`);
+  return { id: row.id, manifest, from: { destination: place.name } };
 }

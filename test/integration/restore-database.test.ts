@@ -282,13 +282,13 @@ describe('the preview', () => {
     );
     const order = [
       `check ${id}`,
-      'mkdir',
-      'tar --extract',
-      'echo "$1" >> service',
-      'mv',
-      'orders_runner_old',
-      'safety copy',
-      'remove the old',
+      'orders_runner_new orders\n',
+      `get main:${id} |`,
+      'sh stop',
+      'orders_runner_new orders orders_runner_old',
+      'sh start',
+      'keep a safety copy',
+      'remove the old data',
     ];
     const found = order.map((part) => text.indexOf(part));
     expect(found, text).toEqual(found.toSorted((left, right) => left - right));

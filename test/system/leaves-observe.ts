@@ -14,7 +14,7 @@ import type { Inspection } from '../../src/kind.ts';
 import { promises } from '../../src/plan/config.ts';
 import { readPlan } from '../../src/plan/read.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../../src/plan/resolved.ts';
-import { findTransform } from '../../src/registry.ts';
+import { findSource, findTransform } from '../../src/registry.ts';
 import type { Item } from '../../src/retention/decide.ts';
 import { environment } from './leaves-plan.ts';
 
@@ -156,7 +156,11 @@ function idOf(backup: string, time: Date): string {
 
 function manifestOf(backup: ResolvedBackup, facts: RunFacts): Manifest {
   const { records } = sealingChain(backup, facts, facts.inspections);
-  return { artifacts: [{ stages: records }] } as unknown as Manifest;
+  const id = idOf(backup.name, now);
+  const { type, spec } = backup.source;
+  const extensions = [findSource(type).extension(spec), ...records.map(({ extension }) => extension)];
+  const artifact = { purpose: 'data', variant: 'main', key: `rich/${id}${extensions.join('')}`, stages: records };
+  return { id, source: { type, name: null, argv: [] }, artifacts: [artifact] } as unknown as Manifest;
 }
 
 const read = new Map<string, Promise<unknown>>();

@@ -240,6 +240,14 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         retention: { last: 4, floor: 2 },
         layout: '{backup}/{id}{ext}',
       },
+      first: { source: 'logs', layout: '{backup}/{id}{ext}' },
+      second: { source: { type: 'command', run: ['second'] } },
+    },
+    groups: {
+      pair: {
+        together: ['first', 'second'],
+        quiesce: { before: [run('still')], after: [run('on')], 'max-hold': '12h' },
+      },
     },
   };
 }

@@ -42,15 +42,18 @@ function linesOf(answer: string): Map<string, string> {
   );
 }
 
-/** A source may say `>=42` of what never stands still, such as a sequence: what was dumped lies there or further on. */
+/** A source may say `42..47` of what stands still for nobody, such as a sequence: what was dumped lies there, open ends included. */
+const bounds = /^(-?\d+)?\.\.(-?\d+)?$/;
+
 function isBound(wanted: string): boolean {
-  return /^[<>]=-?\d+$/.test(wanted);
+  return bounds.test(wanted);
 }
 
 function within(got: string, wanted: string): boolean {
-  if (got === wanted) return true;
-  const [value, bound] = [Number(got), Number(wanted.slice(2))];
-  return wanted.startsWith('>') ? value >= bound : value <= bound;
+  const [, least, most] = bounds.exec(wanted) ?? [];
+  if (!/^-?\d+$/.test(got)) return got === wanted;
+  const value = BigInt(got);
+  return (least === undefined || value >= BigInt(least)) && (most === undefined || value <= BigInt(most));
 }
 
 function near(got: string, wanted: string, tolerance: number): boolean {

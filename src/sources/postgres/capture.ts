@@ -1,7 +1,8 @@
 import type { Argument, Command } from '../../graph.ts';
 import type { CapturePlan, Facts } from '../../kind.ts';
 import { parseDuration, seconds } from '../../units.ts';
-import { live, statements } from './connection.ts';
+import { live, script } from './connection.ts';
+import { rememberSequences } from './contents.ts';
 import { filterOptions } from './patterns.ts';
 import { pathFor } from './programs.ts';
 import { databaseOf, formatOf, found, majorOf, type Spec } from './spec.ts';
@@ -82,22 +83,29 @@ from pg_database d where d.datname = current_database()`;
 export function capture(spec: Spec, facts: Facts, moment?: Argument): CapturePlan {
   const format = formatOf(spec);
   if (format === 'globals') return globals(spec, facts);
-  const described = statements(live(spec, databaseOf(spec), facts), [description], facts);
+  const connection = live(spec, databaseOf(spec), facts);
+  const described = script('describe.sql', connection, `${description};\n`, facts);
+  const remembered = rememberSequences(connection, facts);
   const common = {
     cleanup: [],
     plain: { unknown: true as const },
     learn: { pg_dump: { argv: [tool('pg_dump', facts), '--version'] }, database: described },
   };
-  if (format === 'plain') return { prepare: [], produce: dump(spec, facts, moment, ['--format=plain']), ...common };
+  if (format === 'plain')
+    return { prepare: [remembered], produce: dump(spec, facts, moment, ['--format=plain']), ...common };
   if (format === 'custom')
-    return { prepare: [], produce: dump(spec, facts, moment, ['--format=custom', ...compression(facts)]), ...common };
+    return {
+      prepare: [remembered],
+      produce: dump(spec, facts, moment, ['--format=custom', ...compression(facts)]),
+      ...common,
+    };
   const folder: Argument[] = [
     `--jobs=${spec.jobs ?? defaultJobs}`,
     '--no-sync',
     { join: ['--file=', { work: 'dump' }] },
   ];
   return {
-    prepare: [dump(spec, facts, moment, ['--format=directory', ...folder, ...compression(facts)])],
+    prepare: [remembered, dump(spec, facts, moment, ['--format=directory', ...folder, ...compression(facts)])],
     produce: { argv: ['tar', '-c', '-f', '-', '-C', { work: '.' }, 'dump'] },
     ...common,
   };

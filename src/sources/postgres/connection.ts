@@ -166,9 +166,18 @@ export function statements(connection: Connection, sql: Argument[], facts: Facts
   };
 }
 
-/** A script of ours with psql's own commands, on standard input. */
-export function script(connection: Connection, text: Value, facts: Facts): Command {
+/** A script of ours with psql's own commands, in a private file of that name. */
+export function script(name: string, connection: Connection, text: Value, facts: Facts): Command {
   const command = shell(connection, facts);
   const lead = become(connection).map((one) => `${one};\n`);
-  return { ...command, feed: [{ fd: 0, value: { text: [...lead, text] } }] };
+  return {
+    ...command,
+    argv: [...command.argv, '-f', { work: name }],
+    files: [...connection.files, { path: name, value: { text: [...lead, text] } }],
+  };
+}
+
+/** A session that reads what it is told from its standard input. */
+export function session(connection: Connection, facts: Facts): Command {
+  return shell(connection, facts);
 }

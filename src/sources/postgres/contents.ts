@@ -1,6 +1,6 @@
 import type { Argument, Command, Contents, Value } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
-import { type Connection, script } from './connection.ts';
+import { type Connection, script, statements } from './connection.ts';
 import { definitions } from './definitions.ts';
 import { hasLargeObjects, rowsIncluded, tableIncluded } from './patterns.ts';
 import type { Spec } from './spec.ts';
@@ -58,19 +58,42 @@ function counts(moment: Argument | undefined): Value[] {
 function checksums(spec: Spec, isLive: boolean, moment: Argument | undefined): Value[] {
   const rows = `select ${name}, format('select ''rows '' || %L || chr(9) || ${sumOfRows} from only %I.%I "runner row"', ${name}, n.nspname, c.relname)
     from ${from} where c.oid = any(:'rows'::oid[])`;
-  // A sequence obeys no transaction: what the dump has read lies at the source's value or further on.
-  const bound = isLive ? `case when s.seqincrement > 0 then '>=' else '<=' end` : `''`;
-  const values = `select ${name}, format('select ''value '' || %L || chr(9) || %L || last_value - case when is_called then 0 else %s end from %I.%I',
-      ${name}, ${bound}, s.seqincrement, n.nspname, c.relname)
-    from pg_sequence s join ${from.replace('pg_class c', 'pg_class c on c.oid = s.seqrelid')}
-    where c.oid = any(:'relations'::oid[]) and not s.seqcycle`;
   const groups: { kind: string; text: Value }[] = [
     ...definitions(spec),
     ...(hasLargeObjects(spec) ? [{ kind: 'large object', text: largeObjects }] : []),
     { kind: 'rows', text: { text: perTable(rows, moment) } },
-    { kind: 'value', text: { text: perTable(values, moment) } },
+    { kind: 'value', text: sequenceValues(isLive) },
   ];
   return groups.toSorted((one, other) => (one.kind < other.kind ? -1 : 1)).map(({ text }) => text);
+}
+
+/** Where the values of sequences are kept from before the dump. */
+const before = 'sequences.tsv';
+
+const sequences = `select ${name} as name, coalesce(
+    case when has_sequence_privilege(c.oid, 'SELECT') then pg_sequence_last_value(c.oid) end, s.seqstart - s.seqincrement)::numeric as value
+  from ${from} join pg_sequence s on s.seqrelid = c.oid where not s.seqcycle`;
+
+/**
+ * A sequence obeys no transaction: what the dump has read lies between its values before and behind it. Where both are the
+ * same, that is it.
+ */
+function sequenceValues(isLive: boolean): string {
+  if (!isLive)
+    return `select 'value ' || name || chr(9) || value from (${sequences} and c.oid = any(:'relations'::oid[])) found order by name collate "C";\n`;
+  return `\\set before \`cat -- "$RUNNER_SEQUENCES" 2>/dev/null\`
+with earlier as (select split_part(line, chr(9), 1) as name, split_part(line, chr(9), 2)::numeric as value
+    from unnest(string_to_array(:'before', chr(10))) line where line <> '')
+select 'value ' || name || chr(9) || case when earlier.value = found.value then found.value::text when earlier.value is null then '..' || found.value
+    else least(earlier.value, found.value) || '..' || greatest(earlier.value, found.value) end
+  from (${sequences} and c.oid = any(:'relations'::oid[])) found left join earlier using (name) order by name collate "C";\n`;
+}
+
+/** Keeps the values of sequences for `contents`: run before the dump. */
+export function rememberSequences(connection: Connection, facts: Facts): Command {
+  const query = `${sequences} and n.nspname !~ '^pg_'`;
+  const command = statements(connection, [`select name || chr(9) || value from (${query}) found`], facts);
+  return { ...command, argv: [...command.argv, '-o', { work: before }] };
 }
 
 /** In pieces, since a large object may be larger than any value. */
@@ -100,5 +123,6 @@ export function contents(
     ...(wanted === 'counts' ? counts(moment) : checksums(spec, isLive, moment)),
     'commit;\n',
   ];
-  return script(connection, { text }, facts);
+  const command = script('contents.sql', connection, { text }, facts);
+  return isLive ? { ...command, env: { ...command.env, RUNNER_SEQUENCES: { work: before } } } : command;
 }

@@ -34,7 +34,7 @@ function look(spec: Spec, name: string, facts: Facts): Command {
     full,
     '\\else\n\\echo nothing\n\\endif\n',
   ];
-  return script(server(spec, facts), text.join(''), facts);
+  return script('look.sql', server(spec, facts), text.join(''), facts);
 }
 
 function create(spec: Spec, name: string, like: string | null, facts: Facts): Command[] {
@@ -53,7 +53,7 @@ function create(spec: Spec, name: string, like: string | null, facts: Facts): Co
     `${createLike(name, row)} \\gexec\n`,
     '\\endif\n',
   ];
-  return [script(server(spec, facts), text.join(''), facts)];
+  return [script('create.sql', server(spec, facts), text.join(''), facts)];
 }
 
 const ours = `pid <> pg_backend_pid()`;
@@ -63,7 +63,7 @@ function drop(spec: Spec, name: string, facts: Facts): Command[] {
   const text = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = ${literal(name)} and ${ours} and current_setting('server_version_num')::int < 130000 \\g /dev/null
 select 'DROP DATABASE IF EXISTS ' || ${database} || case when current_setting('server_version_num')::int >= 130000 then ' WITH (FORCE)' else '' end \\gexec\n`;
-  return [script(server(spec, facts), text, facts)];
+  return [script('drop.sql', server(spec, facts), text, facts)];
 }
 
 /**
@@ -102,6 +102,7 @@ end $runner$`;
 const mark: NonNullable<Databases<Spec>['mark']> = {
   write: (spec, name, text: Argument, facts) => [
     script(
+      'mark.sql',
       server(spec, facts),
       { text: [`COMMENT ON DATABASE ${identifier(name)} IS $runner$`, text, '$runner$;\n'] },
       facts,

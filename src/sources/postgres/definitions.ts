@@ -16,7 +16,7 @@ function settled(expression: string): string {
 function rights(owner: string, acl: string, kind: string): string {
   return `pg_get_userbyid(${owner}) || ' ' || coalesce((select string_agg(
     case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee)::text end || ' ' || a.privilege_type || ' ' || a.is_grantable, ','
-    order by 1) from (select distinct grantee, privilege_type, is_grantable
+    order by a.grantee::regrole::text collate "C", a.privilege_type, a.is_grantable) from (select distinct grantee, privilege_type, is_grantable
       from aclexplode(coalesce(${acl}, acldefault('${kind}', ${owner})))) a), '')`;
 }
 
@@ -58,7 +58,7 @@ const ofRelations: Group[] = [
   {
     kind: 'policy',
     sql: `select ${named} || ' ' || quote_ident(p.polname), concat_ws(' ', p.polcmd, p.polpermissive,
-        (select string_agg(case r when 0 then 'public' else pg_get_userbyid(r)::text end, ',' order by 1) from unnest(p.polroles) r),
+        (select string_agg(case r when 0 then 'public' else pg_get_userbyid(r)::text end, ',' order by r::regrole::text collate "C") from unnest(p.polroles) r),
         ${settled('pg_get_expr(p.polqual, p.polrelid)')}, ${settled('pg_get_expr(p.polwithcheck, p.polrelid)')})
       from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace where ${included}`,
   },
@@ -126,7 +126,7 @@ const ofDatabase: Group[] = [
   {
     kind: 'default grant',
     sql: `select concat_ws(' ', pg_get_userbyid(d.defaclrole), quote_ident(n.nspname), d.defaclobjtype),
-        (select string_agg(case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end || ' ' || x.privilege_type, ',' order by 1) from aclexplode(d.defaclacl) x)
+        (select string_agg(case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end || ' ' || x.privilege_type, ',' order by x.grantee::regrole::text collate "C", x.privilege_type) from aclexplode(d.defaclacl) x)
       from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace`,
   },
   {

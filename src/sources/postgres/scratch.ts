@@ -54,12 +54,33 @@ function server(postgres: string, psql: string): Held {
   };
 }
 
-/** The statements of a dump that tell which roles, tablespaces and extensions it wants, and how its database was created. */
-function statementsOf(format: Format, tool: string): Command {
-  const wanted = String.raw`/^\(ALTER\|GRANT\|REVOKE\|CREATE POLICY\|CREATE DATABASE\|CREATE EXTENSION\|SET default_tablespace\|SET client_encoding\) /w wants.sql`;
-  if (format === 'plain')
-    return { argv: ['sed', '-n', '-e', wanted, 'dump'], cwd: { work: '.' }, env: { LC_ALL: 'C' } };
-  return { argv: [tool, '--schema-only', '--create', { join: ['--file=', { work: 'wants.sql' }] }, { work: 'dump' }] };
+/**
+ * The statements of a dump that tell which roles, tablespaces and extensions it wants, and how its database was created: of an
+ * archive everything but its rows, since those of large objects are no part of its schema; of SQL the lines that look like it.
+ */
+function statementsOf(format: Format, tool: string): Command[] {
+  const sed = (path: string, ...expressions: string[]): Command => ({
+    argv: ['sed', '-n', ...expressions.flatMap((one) => ['-e', one]), path],
+    cwd: { work: '.' },
+  });
+  const wanted =
+    '^\\(ALTER\\|GRANT\\|REVOKE\\|CREATE POLICY\\|CREATE EXTENSION\\|SET default_tablespace\\|SET client_encoding\\) ';
+  if (format === 'plain') return [sed('dump', `/${wanted}/w wants.sql`)];
+  const rows = '/^[0-9]*; [0-9]* [0-9]* \\(TABLE DATA\\|BLOBS\\) /d';
+  const [list, some] = [{ work: 'dump.list' }, { work: 'wants.list' }];
+  return [
+    { argv: [tool, '--list', { join: ['--file=', list] }, { work: 'dump' }] },
+    sed('dump.list', rows, 'w wants.list'),
+    {
+      argv: [
+        tool,
+        '--create',
+        { join: ['--use-list=', some] },
+        { join: ['--file=', { work: 'wants.sql' }] },
+        { work: 'dump' },
+      ],
+    },
+  ];
 }
 
 /** The text of those statements, read by the server itself. */
@@ -73,7 +94,11 @@ function tokens(pattern: string): string {
   return `select distinct token[1] as token from ${wants}, regexp_matches(text, '${pattern}', 'gn') token`;
 }
 
-/** Roles that own something or may do something. A line of a function's body that looks like it makes one too many. */
+/**
+ * Roles that own something or may do something. They become superusers, since what the owner of a materialized view could read
+ * by memberships and attributes stands in no dump of a database. A line of a
+ * function's body that looks like it makes one too many.
+ */
 const roles = `select distinct token from (
   ${tokens(`^ALTER .* OWNER TO ${identifiers};$`)}
   union ${tokens(`^(?:GRANT|ALTER DEFAULT PRIVILEGES) .* TO ${identifiers}(?: WITH GRANT OPTION)?(?: GRANTED BY .*)?;$`)}
@@ -114,11 +139,11 @@ function rowIn(format: Format): string {
 function furnish(connection: Connection, name: string, format: Format, facts: Facts): Command {
   const text = [
     extensions,
-    `select 'CREATE ROLE ' || token from (${roles}) wanted order by token \\gexec\n`,
+    `select 'CREATE ROLE ' || token || ' SUPERUSER' from (${roles}) wanted order by token \\gexec\n`,
     ...(format === 'plain' ? [tablespaces] : []),
     `${createLike(name, rowIn(format))} \\gexec\n`,
   ];
-  return script(connection, text.join(''), facts);
+  return script('furnish.sql', connection, text.join(''), facts);
 }
 
 /** The right programs, or the sentence that says which are missing. */
@@ -171,7 +196,7 @@ function ownServer(spec: Spec, facts: Facts): Scratch {
       ? { intake: { consume: unpack() }, tail: wholeArchive }
       : { intake: { file: { work: 'dump' } }, ...(format === 'plain' ? { tail: wholeDump } : {}) }),
     load: [
-      statementsOf(format, pg_restore.path),
+      ...statementsOf(format, pg_restore.path),
       furnish(elsewhere(here, 'postgres'), restored, format, facts),
       format === 'plain'
         ? runSql(facts, connection, ['--single-transaction', '-f', { work: 'dump' }])
@@ -213,7 +238,7 @@ function given(spec: Spec, secret: string, facts: Facts): Scratch {
     recipe: {
       ...recipe,
       prepare: [statements(own, [create], facts), ...(recipe.prepare ?? [])],
-      cleanup: [script(own, { text: drop }, facts)],
+      cleanup: [script('drop.sql', own, { text: drop }, facts)],
     },
   };
 }

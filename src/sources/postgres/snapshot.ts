@@ -1,6 +1,6 @@
 import type { Held } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
-import { live, script } from './connection.ts';
+import { live, session } from './connection.ts';
 import { databaseOf, type Spec } from './spec.ts';
 import { literal } from './sql.ts';
 
@@ -27,11 +27,9 @@ end $runner$;\n`;
 
 /** A session whose transaction keeps one moment visible. pg_dump and the questions to the source join it by its name. */
 export function snapshot(spec: Spec, facts: Facts): Held {
-  const session = script(live(spec, databaseOf(spec), facts), '', facts);
-  const { feed: _, ...command } = session;
   const names = limits.map(literal).join(', ');
   return {
-    command,
+    command: session(live(spec, databaseOf(spec), facts), facts),
     input: [
       ...Object.entries(spec.settings ?? {}).map(mustHold),
       `select set_config(name, '0', false) from pg_settings where name in (${names});\n`,

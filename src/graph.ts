@@ -195,7 +195,7 @@ export type CapturePart = {
   produce: Command;
   /** A link right behind the producer that only counts; then `plain` reads its stderr. */
   counter?: Command;
-  /** What the manifest keeps of the source, to be compared with what comes back. Behind the stream, at the same moment. */
+  /** What the manifest keeps of the source, to be compared with what comes back. Behind the stream, while a moment is held open. */
   ask?: { question: string; command: Command }[];
   cleanup: Command[];
   plain: PlainSize;

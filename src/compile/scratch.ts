@@ -68,7 +68,8 @@ function refuseWayBack({ type, spec }: Configured, recipe: Recipe): void {
   const text = JSON.stringify(recipe);
   for (const name of ['host', 'hosts', 'socket']) {
     const values = [spec[name]].flat().filter((value): value is string => typeof value === 'string');
-    if (values.some((value) => text.includes(JSON.stringify(value)) || text.includes(`=${value}`)))
+    // A plain word may be anything: the name of a folder, too.
+    if (values.some((value) => /[/.:]./.test(value) && text.includes(value)))
       throw new Error(`the scratch restore of ${type} names the ${name} of its source`);
   }
 }

@@ -5,6 +5,7 @@ import { findSource } from '../registry.ts';
 import { askKind } from './ask.ts';
 import { comparesWithSource, questionIn, questionName } from './assertions.ts';
 import type { PlannedPart } from './parts.ts';
+import { placed, placeOf } from './place.ts';
 
 /** A session that holds one moment of the data open while it is read; `moment` is what it printed of itself. */
 export type Snapshot = { scope: Scope; moment: Argument } | null;
@@ -18,7 +19,7 @@ export function snapshotsOf(backup: ResolvedBackup, parts: readonly PlannedPart[
     const scope: Scope = {
       id,
       host: 'local',
-      acquire: { do: 'hold', held },
+      acquire: { do: 'hold', held: placed(held, placeOf(backup.source.place)) },
       release: { do: 'let-go' },
       // `from` and `to`: when the moment was taken, RFC 3339, as the action says it.
       outputs: ['line', 'from', 'to'],

@@ -74,10 +74,8 @@ function captureLines(action: Capture, lookup: View): string[] {
 /** The programs of one part; which of several it is stands before them, with the end of its key. */
 function partLines(part: CapturePart, { branches }: Capture, lookup: View): string[] {
   const links = [part.produce, ...(part.counter ? [part.counter] : [])].map((command) => shellLine(command, lookup));
-  const asked = (when: 'before' | 'behind') =>
-    (part.ask ?? []).flatMap((one) => (one.when === when ? [one.command] : []));
-  const before = [...part.prepare, ...Object.values(part.learn ?? {}), ...asked('before')];
-  const after = [...asked('behind'), ...part.cleanup];
+  const before = [...part.prepare, ...Object.values(part.learn ?? {})];
+  const after = [...(part.ask ?? []).map(({ command }) => command), ...part.cleanup];
   const lines = branches.flatMap(({ stages }) =>
     shellPipeline({ before, links, stages, after, end: '' }, lookup).map(dollar),
   );

@@ -30,17 +30,17 @@ export async function learnFacts({ learn }: CapturePart, run: RunContext, contex
 }
 
 /**
- * What a restored copy will be compared with, asked behind the stream; `before` are the parts that were asked already. Without it
+ * What a restored copy will be compared with, asked behind the stream; `others` are the parts that were asked already. Without it
  * the backup is as good, and only that comparison can prove nothing.
  */
 export async function askSource(
   { ask }: CapturePart,
   learnt: Learnt,
-  before: readonly Learnt[],
+  others: readonly Learnt[],
   run: RunContext,
   context: PerformContext,
 ): Promise<void> {
-  let bytes = before.reduce((sum, { answers }) => sum + bytesOf(answers), 0);
+  let bytes = [...others, learnt].reduce((sum, { answers }) => sum + bytesOf(answers), 0);
   for (const { question, command } of ask ?? []) {
     try {
       const { stdout } = await programsOf(run, context).run(command, { maxOutput: longestAnswer });

@@ -71,8 +71,8 @@ async function readParts(
         throw new RunnerError(`no destination could be written to: ${sentences(failures(copies))}`);
       const streamed = await streamInto(action, part, { sinks, onBytes }, run, context);
       for (const { name, error } of streamed.failed) copies.find((copy) => copy.name === name)!.error ??= error;
-      const before = caught.map((one) => one.learnt);
-      await askSource(part, learnt, before, run, context);
+      const others = caught.map((one) => one.learnt);
+      await askSource(part, learnt, others, run, context);
       caught.push({ streamed, learnt });
     } finally {
       await cleanUp(action, part.cleanup, run, context);

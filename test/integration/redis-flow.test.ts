@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { has } from '../helpers/programs.ts';
-import { fill, fingerprint, freePort, hasRedis, populate, RedisServer } from '../helpers/redis.ts';
+import { fill, fingerprint, fingerprintOf, freePort, hasRedis, populate, RedisServer } from '../helpers/redis.ts';
 import { cli, runner, temporaryDirectory } from '../helpers/runner.ts';
 
 const password = `p'a"s$s \\w%o:r@d/#?`;
@@ -152,6 +152,32 @@ describe.skipIf(!hasRedis())('a redis server', () => {
     expect(readdirSync(elsewhere)).toEqual([]);
     expect(await fingerprint(server)).not.toBe(before);
     expect(server.cli('EXISTS', 'plain', 'number')).toBe('1');
+  }, 60_000);
+
+  it('is down: its dump is put in place all the same, and what lay there is kept', async () => {
+    server = await RedisServer.start({ password, settings: ['--appendonly', 'yes'] });
+    await fill(server);
+    write({ source: { 'data-directory': server.directory } });
+    expectExit(await run('apply', 'plan.yaml'), 0);
+    const before = await fingerprint(server);
+    server.cli('SET', 'written', 'since');
+    await server.stop('SIGKILL');
+    manage();
+    const said = await run('restore', 'plan.yaml', 'cache', '--latest', '--yes');
+    expectExit(said, 0);
+    expect(await fingerprint(server)).toBe(before);
+    const kept = readdirSync(server.directory).filter((name) => name.includes('runner-old'));
+    expect(kept).toEqual(['.dump.rdb.runner-old.appendonlydir']);
+  }, 60_000);
+
+  it('is not touched by a restore to a file elsewhere', async () => {
+    server = await RedisServer.start({ password });
+    await fill(server);
+    write();
+    expectExit(await run('apply', 'plan.yaml'), 0);
+    expectExit(await run('restore', 'plan.yaml', 'cache', '--latest', '--to', 'copy.rdb'), 0);
+    expect(await fingerprintOf(join(place.path, 'copy.rdb'))).toBe(await fingerprint(server));
+    expectExit(await run('restore', 'plan.yaml', 'cache', '--latest'), 4);
   }, 60_000);
 
   it('tells everything that is wrong before anything starts', async () => {

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Facts, Question } from '../../src/kind.ts';
 import { redis } from '../../src/sources/redis/index.ts';
 import { Machine } from '../contracts/machine.ts';
+import { has } from '../helpers/programs.ts';
 import { dumps, fill, fingerprint, freePort, hasRedis, populate, RedisServer } from '../helpers/redis.ts';
 import { withRecipe } from '../helpers/redis-recipe.ts';
 import { temporary } from '../kinds/temporary.ts';
@@ -69,7 +71,7 @@ describe.skipIf(!hasRedis())('redis', () => {
     });
     expect(kept).toEqual(live);
     expect(live[0]!.split('\n').map((line) => line.split('\t')[0])).toEqual(['db0', 'db1', 'db15', 'db9']);
-    expect(live[1]).toMatch(/^db0\t[0-9a-f]{40}\ndb0 expiring\t2\n/);
+    expect(live[1]).toMatch(/^db0\t[0-9a-f]{64}\ndb0 expiring\t2\n/);
     expect(live[2]).toBe('2');
     // A file that a restore put somewhere is asked through a server for the question.
     const file = join(temporary(), "restored's.rdb");
@@ -215,7 +217,77 @@ describe.skipIf(!hasRedis())('preflight', () => {
   });
 });
 
+describe.skipIf(!hasRedis() || !has('openssl'))('over TLS', () => {
+  const certify = (directory: string) => {
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
+    const fresh = ['-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj'];
+    openssl('req', '-x509', ...fresh, '/CN=authority', '-keyout', 'ca.key', '-out', 'ca.crt');
+    openssl('req', ...fresh, '/CN=server', '-keyout', 'server.key', '-out', 'server.csr');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'server.csr',
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      'server.crt',
+    );
+  };
+
+  it('takes a dump where both sides show a certificate, by parts and by URL, and none without', async () => {
+    const directory = temporary();
+    certify(directory);
+    const [port, at] = [await freePort(), (name: string) => join(directory, name)];
+    const files = [
+      '--tls-cert-file',
+      at('server.crt'),
+      '--tls-key-file',
+      at('server.key'),
+      '--tls-ca-cert-file',
+      at('ca.crt'),
+    ];
+    const server = await start({ password: 'se cret', settings: ['--tls-port', String(port), ...files] });
+    await fill(server);
+    const tls = { ca: at('ca.crt'), certificate: at('server.crt'), key: at('server.key'), 'server-name': 'localhost' };
+    const given = { type: 'redis' as const, port, password: { secret: 'password' }, tls };
+    const counts = await ask(spec(server, { password: { secret: 'password' } }), { contents: 'counts' });
+    for (const way of [given, { type: 'redis' as const, url: { secret: 'url' }, tls }]) {
+      const secrets = { password: 'se cret', url: `rediss://default:se%20cret@127.0.0.1:${port}` };
+      const own = await Machine.start({ programs: redis.programs(way), secrets });
+      const { bytes } = await own.task().capture(redis.capture(way, own.facts));
+      expect(await inScratch(bytes, (ask) => ask({ contents: 'counts' }))).toBe(counts);
+      own.end();
+    }
+    await expect(survey({ ...given, tls: { ca: at('ca.crt') } })).rejects.toThrow();
+    await expect(survey({ ...given, tls: undefined })).rejects.toThrow();
+  });
+});
+
 describe.skipIf(!hasRedis())('bad days', () => {
+  it('is not let in by an open default user when the password is wrong', async () => {
+    const server = await start();
+    await fill(server);
+    server.cli('ACL', 'SETUSER', 'backup', 'reset', 'on', '>another', '+@all', '~*');
+    const given = spec(server, { user: 'backup', password: { secret: 'password' } });
+    await expect(survey(given)).rejects.toThrow('refuses the user or the password');
+    await expect(capture(given)).rejects.toThrow(/refuses the user|WRONGPASS|NOAUTH/);
+  });
+
+  it('takes 100,000 keys, and a name of any bytes', async () => {
+    const server = await start();
+    await fill(server);
+    await populate(server, 100_000);
+    const plain = await capture(spec(server));
+    expect(await inScratch(plain, (ask) => ask({ key: 'key:*' }))).toBe('100000');
+    expect(await inScratch(plain, (ask) => ask({ contents: 'checksums' }))).toBe(
+      await ask(spec(server), { contents: 'checksums' }),
+    );
+  });
+
   it('takes no save for one that failed, and leaves no old dump for a new one', async () => {
     const elsewhere = temporary();
     const server = await start({ settings: ['--dir', elsewhere] });
@@ -331,7 +403,6 @@ describe.skipIf(!hasRedis())('restore', () => {
       const task = machine.task();
       const recipe = redis.restore(given, { path: beside }, facts);
       await task.take(recipe, plain);
-      for (const command of recipe.load ?? []) await task.run(command);
       for (const name of ['dump.rdb', ...redis.neighbours!(given, facts)])
         if (existsSync(join(server.directory, name))) renameSync(join(server.directory, name), join(kept, name));
       renameSync(beside, target);
@@ -361,7 +432,6 @@ describe.skipIf(!hasRedis())('restore', () => {
     const [plain, target] = [await capture(given), join(server.directory, 'dump.rdb')];
     const recipe = redis.restore(given, { path: target }, machine.facts);
     await task.take(recipe, plain);
-    for (const command of recipe.load ?? []) await task.run(command);
     await server.stop('SIGKILL');
     for (const name of readdirSync(server.directory))
       if (name === 'appendonlydir') renameSync(join(server.directory, name), join(temporary(), name));
@@ -378,8 +448,7 @@ describe.skipIf(!hasRedis())('restore', () => {
     for (const facts of [machine.facts, { programs: { ...machine.facts.programs, 'redis-check-rdb': null } }]) {
       const [task, target] = [machine.task(), join(temporary(), 'dump.rdb')];
       const recipe = redis.restore(given, { path: target }, facts);
-      await task.take(recipe, plain.subarray(0, -1));
-      await expect(task.run(recipe.load![0]!)).rejects.toThrow(/damaged/);
+      await expect(task.take(recipe, plain.subarray(0, -1))).rejects.toThrow(/damaged/);
     }
   });
 });

@@ -47,7 +47,7 @@ counted=$(sed -n 's/^errors: \\([0-9]*\\), replies: \\([0-9]*\\)$/\\1 \\2/p' "$h
 errors=\${counted% *} replies=\${counted#* }
 kept=$(grep -c '^BUSYKEY' "$home/errors")
 if [ -z "$counted" ] || [ "$replies" -ne "\${sent:-0}" ] || [ "$errors" -ne "$kept" ]; then
-  grep -v '^BUSYKEY' "$home/errors" | sort | uniq -c | sort -rn | head -n 3 >&2
+  grep -v '^BUSYKEY' "$home/errors" | sort -u | head -n 3 >&2
   fail "not every key could be restored: \${sent:-0} commands were sent, \${replies:-none} answered, \${errors:-none} with an error"
 fi
 [ "$kept" -eq 0 ] || printf '%s keys were there already and stay as they are\\n' "$kept" >&2`;

@@ -27,7 +27,7 @@ const settleScript = `
 directory=$(dirname "$1")
 if [ "$3" = on ]; then cp -p "$1" "$directory/$2" || exit 1; fi
 [ "$(id -u)" -eq 0 ] || exit 0
-owner=$(ls -ldn "$directory" | awk '{ print $3 ":" $4 }')
+owner=$(ls -ldn "$directory" | { read -r _ _ user group _; printf '%s:%s' "$user" "$group"; })
 chown "$owner" "$1" || exit 1
 [ "$3" != on ] || chown "$owner" "$directory/$2"`;
 

@@ -25,12 +25,14 @@ done
 printf '%s\\n' "$total"`;
 
 const countsScript = `${keyspace}
-lines=$(keyspace "$@") || exit 1
-[ -z "$lines" ] || printf '%s\\n' "$lines" | awk '{ printf "db%s\\t%s\\n", $1, $2 }' | LC_ALL=C sort`;
+spaces=$(keyspace "$@") || exit 1
+printf '%s\\n' "$spaces" | while read -r database keys expiring; do
+  [ -z "$database" ] || printf 'db%s\\t%s\\n' "$database" "$keys"
+done | LC_ALL=C sort`;
 
 /** Names and values of what never expires, in any order; of what does, how many. */
 const checksumsScript = `${keyspace}
-digest() { if command -v sha1sum >/dev/null 2>&1; then sha1sum; else shasum; fi | cut -d ' ' -f 1; }
+digest() { if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1; }
 pages() {
   cursor=0
   while :; do
@@ -43,13 +45,14 @@ pages() {
   done
 }
 spaces=$(keyspace "$@") || exit 1
-printf '%s\\n' "$spaces" | while read -r database keys expiring; do
+lines=$(printf '%s\\n' "$spaces" | while read -r database keys expiring; do
   [ -n "$database" ] || continue
   sum=$({ { pages "$@" -n "$database" || echo failed >&3; } | LC_ALL=C sort -u | digest; } 3>&1)
   case $sum in *failed*) printf 'not every key could be read\\n' >&2; exit 1 ;; esac
   printf 'db%s\\t%s\\n' "$database" "$sum"
   [ "$expiring" -eq 0 ] || printf 'db%s expiring\\t%s\\n' "$database" "$expiring"
-done`;
+done) || exit 1
+[ -z "$lines" ] || printf '%s\\n' "$lines" | LC_ALL=C sort`;
 
 function questionOf(question: Question, facts: Facts): { script: string; parameters: Record<string, string> } {
   if ('key' in question) return { script: keyScript, parameters: { pattern: question.key } };

@@ -2,8 +2,12 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { faultOf } from './execute/blame.ts';
+import type { Connections } from './execute/connections.ts';
+import { runOutside } from './execute/remote-run.ts';
 import type { Place } from './graph.ts';
 import type { ProgramFact, ReadSecret } from './kind.ts';
+import { readSite, type Site, siteWords } from './site-script.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -49,20 +53,36 @@ function versionOf(name: string, path: string, environment: Environment): Promis
   });
 }
 
-export type Site = {
-  programs: Record<string, ProgramFact>;
-  installed: Record<string, { path: string; version: string }[]>;
+export type { Site } from './site-script.ts';
+export type SiteHost = {
+  environment: Environment;
+  directory?: string;
+  readSecret?: ReadSecret;
+  /** Ways to other places that are kept open; absent: each question makes its own. */
+  connections?: Connections;
 };
-export type SiteHost = { environment: Environment; directory?: string; readSecret?: ReadSecret };
 
-/** What is found at a place, null: here. `folders` are looked through after PATH; `*` is one part of a path. */
+/** Seconds in which a place must tell what it has. */
+const siteTime = 30;
+
+/**
+ * What is found at a place, null: here. `folders` are looked through after PATH; `*` is one part of a path. Rejects with a
+ * RunnerError where the place cannot be reached.
+ */
 export async function siteFacts(
   names: readonly string[],
   folders: readonly string[],
   place: Place | null,
-  { environment }: SiteHost,
+  host: SiteHost,
 ): Promise<Site> {
-  if (place !== null) throw new Error('programs elsewhere are not looked for yet');
+  const { environment } = host;
+  if (place !== null) {
+    const command = { argv: siteWords(names, folders), place };
+    const ended = await runOutside(command, { ...host, readSecret: noSecret }, { timeout: siteTime });
+    const fault = faultOf([ended]);
+    if (fault) throw fault;
+    return readSite(names, ended.stdout);
+  }
   const site: Site = { programs: {}, installed: {} };
   await Promise.all(
     [...new Set(names)].map(async (name) => {
@@ -79,6 +99,8 @@ export async function siteFacts(
   );
   return site;
 }
+
+const noSecret: ReadSecret = (name) => Promise.reject(new Error(`"${name}" is read although nothing needs it`));
 
 // A star stands for any part of one name.
 function expanded(folder: string): string[] {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import type { ImageFacts, RunFacts, Sandbox, Site, SourceFacts } from './compile/facts.ts';
 import { isContainer, scratchUser } from './compile/scratch.ts';
 import { faultOf } from './execute/blame.ts';
+import { openConnections } from './execute/connections.ts';
 import { runOutside } from './execute/remote-run.ts';
 import type { Place } from './graph.ts';
 import { imageFacts } from './image-facts.ts';
@@ -29,16 +30,19 @@ export async function readSources(
     readSandbox(backups, host),
   ]);
   const asked = new Map<string, Promise<SourceFacts>>();
-  const sources = backups.map(async (backup) => {
+  const { environment, directory } = host;
+  const connections = openConnections({ environment, ...(directory === undefined ? {} : { directory }), shared: true });
+  const reading = backups.map(async (backup) => {
     const { source } = backup;
     const key = JSON.stringify([source.type, source.spec, source.place]);
-    const facts = asked.get(key) ?? readSource(backup, here, host, survey);
+    const facts = asked.get(key) ?? readSource(backup, here, { ...host, connections }, survey);
     asked.set(key, facts);
     return [backup.name, await facts] as const;
   });
+  const sources = await Promise.all(reading).finally(() => connections.close());
   return {
     ...here,
-    sources: Object.fromEntries(await Promise.all(sources)),
+    sources: Object.fromEntries(sources),
     images,
     ...(sandbox ? { sandbox } : {}),
   };

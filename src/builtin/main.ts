@@ -16,6 +16,7 @@ const programs: Record<string, () => Promise<Program>> = {
   'redis-check': async () => (await import('./redis.ts')).check,
   expand: async () => (await import('./expand.ts')).expand,
   count: async () => (await import('./count.ts')).count,
+  receive: async () => (await import('./receive.ts')).receive,
   save: async () => (await import('./save.ts')).save,
 };
 

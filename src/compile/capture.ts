@@ -7,6 +7,7 @@ import { type Chain, prioritized, prioritizedStage, recoveryLine, sealingChain }
 import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
 import { type RunFacts, sourceFacts } from './facts.ts';
 import { type PlannedPart, partsProblem, plannedParts } from './parts.ts';
+import { placed, placeOf } from './place.ts';
 import { questionsOf, snapshotsOf } from './snapshot.ts';
 
 export type CaptureAction = Extract<Action, { do: 'capture' }>;
@@ -18,7 +19,6 @@ export function compileCapture(
   facts: RunFacts,
   purpose: 'backup' | 'safety' = 'backup',
 ): { action: CaptureAction; snapshots: Scope[]; requirements: Requirement[] } {
-  const kind = findSource(backup.source.type);
   const known = sourceFacts(facts, backup);
   const { parts, problem } = plannedParts(backup.source, known);
   const snapshots = purpose === 'backup' ? snapshotsOf(backup, parts, known) : [];
@@ -62,7 +62,7 @@ export function compileCapture(
     snapshots: snapshots.flatMap((snapshot) => (snapshot ? [snapshot.scope] : [])),
     requirements: [
       ...sourceProblems(facts, backup, partsProblem(backup.name, problem)),
-      ...kind.requirements(backup.source.spec, known),
+      ...sourceRequirements(backup, known, facts),
       ...chain.requirements,
       ...priorityPrograms(backup),
     ],
@@ -73,6 +73,14 @@ export function compileCapture(
 function sourceProblems(facts: RunFacts, { name }: ResolvedBackup, otherwise: Requirement[]): Requirement[] {
   const problems = facts.sources?.[name]?.problems ?? [];
   return problems.length === 0 ? otherwise : problems.map((problem) => ({ need: 'fact', problem, backups: [name] }));
+}
+
+/** Nothing is looked for at a place that cannot be reached: that it cannot be is told already. */
+function sourceRequirements({ name, source }: ResolvedBackup, known: Facts, facts: RunFacts): Requirement[] {
+  const requirements = findSource(source.type).requirements(source.spec, known);
+  const place = placeOf(source.place);
+  const isLost = place !== null && (facts.sources?.[name]?.problems ?? []).length > 0;
+  return placed(requirements, place).filter((one) => !isLost || !('place' in one));
 }
 
 /** One artifact of the backup: what gives it, and how it is opened by hand. */
@@ -88,7 +96,7 @@ function compilePart(
   const compresses = backup.transforms.some(({ type }) => findTransform(type).compresses);
   const captured = kind.capture(source.spec, compresses ? { ...facts, compressed: true } : facts, moment);
   const lower = (command: Command) => prioritized(command, backup.priority);
-  return {
+  const part: CapturePart = {
     name,
     purpose,
     prepare: captured.prepare.map(lower),
@@ -101,6 +109,7 @@ function compilePart(
     extension: kind.extension(source.spec) + chain.extension,
     recovery: [recoveryLine(backup, source)],
   };
+  return placed(part, placeOf(backup.source.place));
 }
 
 /** The task around it, with its private directory and the moments that are held open for it. */

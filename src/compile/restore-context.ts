@@ -5,6 +5,7 @@ import type { Facts } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan, ResolvedSource } from '../plan/resolved.ts';
 import { type AnySource, findSource } from '../registry.ts';
 import { type RunFacts, sourceFacts } from './facts.ts';
+import { placed as placedAt, placeOf } from './place.ts';
 
 /** One artifact of a backup, and where it goes. Names that must be free were chosen when the facts were read. */
 export type RestorePiece = {
@@ -110,6 +111,14 @@ export function isDatabase({ kind, piece, backup }: PieceContext): boolean {
 }
 
 /** A server's own programs run where the plan says; files are restored here. */
-export function placed<Part>(_context: PieceContext, part: Part): Part {
-  return part;
+export function placed<Part>(context: PieceContext, part: Part): Part {
+  return isThere(context) ? placedAt(part, placeOf(context.backup.source.place)) : part;
+}
+
+/** Whether what is restored lies where the source's programs run. */
+export function isThere({ backup, kind, piece }: PieceContext): boolean {
+  return (
+    backup.source.place !== undefined &&
+    ['database', 'none'].includes(kind.restores(piece.source.spec, backup.restore.options))
+  );
 }

@@ -52,7 +52,8 @@ export function inFolder<T>(value: T, folder: string): T {
   });
 }
 
-function mapped<T>(value: T, change: (object: Record<string, unknown>) => unknown): T {
+/** A copy in which each object, innermost first, is what `change` makes of it. */
+export function mapped<T>(value: T, change: (object: Record<string, unknown>) => unknown): T {
   if (Array.isArray(value)) return value.map((item) => mapped(item, change)) as T;
   if (typeof value !== 'object' || value === null) return value;
   const changed = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, mapped(member, change)]));

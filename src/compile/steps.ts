@@ -3,6 +3,7 @@ import type { Question } from '../kind.ts';
 import type { Configured, EnvironmentValue, PlannedStep, PlannedStop, ResolvedBackup } from '../plan/resolved.ts';
 import { askKind } from './ask.ts';
 import { type RunFacts, sourceFacts } from './facts.ts';
+import { placed, placeOf } from './place.ts';
 
 /** Seconds that a step may take when the plan says nothing. */
 const stepTimeout = 600;
@@ -20,7 +21,8 @@ export function compileStep(
   if ('manual' in step) return { step: 'manual', text: step.manual };
   const timeout = step.timeout ?? stepTimeout;
   if ('sql' in step) return { step: 'run', command: { ...queryLive(backup, step.sql, facts), timeout } };
-  return { step: 'run', command: external(step.run, { ...environment, ...values(step.environment) }, timeout) };
+  const command = external(step.run, { ...environment, ...values(step.environment) }, timeout);
+  return { step: 'run', command: placed(command, placeOf(step.place)) };
 }
 
 /** How something is stopped for a swap, and how it is started again. */
@@ -75,5 +77,5 @@ export function askLive(
   question: Question,
   facts: RunFacts,
 ): Command {
-  return askKind(source, question, null, sourceFacts(facts, backup));
+  return placed(askKind(source, question, null, sourceFacts(facts, backup)), placeOf(backup.source.place));
 }

@@ -9,7 +9,9 @@ run=$1 groups= doomed= armed=
 nl='
 '
 without() { kept=; for word in $2; do [ "$word" = "$1" ] || kept="$kept $word"; done; }
-decode() { text=$(printf '%b_' "$1"); text=${'$'}{text%_}; text=${'$'}{text#=}; }
+# A Korn shell has no printf of its own.
+case $(command -v printf) in printf) show() { printf %b "$1"; } ;; *) show() { print -n -- "$1"; } ;; esac
+decode() { text=$(show "$1"_); text=${'$'}{text%_}; text=${'$'}{text#=}; }
 while IFS=' ' read -r verb first rest; do
   case $verb in
     watch) groups="$groups $first" ;;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { RunnerError } from '../diagnostic.ts';
+import { runVariable } from './environment.ts';
 import { guardScript } from './guard-script.ts';
-import { runVariable } from './launch.ts';
 
 /** A small process that outlives a killed runner and cleans up after it. */
 export type Guard = {
@@ -54,9 +54,9 @@ export function startGuard(runId: string): Guard {
   return {
     watch: (group) => tell('watch', String(group)),
     unwatch: (group) => tell('unwatch', String(group)),
-    removeLater: (path) => tell('remove', encode(path)),
-    keep: (path) => tell('keep', encode(path)),
-    arm: (id, argv) => tell('arm', slotOf(id), ...argv.map(encode)),
+    removeLater: (path) => tell('remove', encodeWord(path)),
+    keep: (path) => tell('keep', encodeWord(path)),
+    arm: (id, argv) => tell('arm', slotOf(id), ...argv.map((word) => encodeWord(word))),
     disarm: (id) => tell('disarm', slotOf(id)),
     end: async () => {
       child.ref();
@@ -66,11 +66,11 @@ export function startGuard(runId: string): Guard {
   };
 }
 
-/** One word of the script's language: what is not plainly a name is an octal escape. */
-function encode(text: string): string {
-  const bytes = [...Buffer.from(text)].map((byte) => {
-    const character = String.fromCharCode(byte);
-    return /[A-Za-z0-9/._-]/.test(character) ? character : `\\0${byte.toString(8).padStart(3, '0')}`;
+/** One word of our scripts' language, behind `=`: what is not plainly a name is an octal escape for `printf %b`. */
+export function encodeWord(text: string | Uint8Array): string {
+  const bytes = Buffer.from(text).toString('latin1');
+  const escaped = bytes.replaceAll(/[^A-Za-z0-9/._-]/g, (character) => {
+    return `\\0${character.charCodeAt(0).toString(8).padStart(3, '0')}`;
   });
-  return `=${bytes.join('')}`;
+  return `=${escaped}`;
 }

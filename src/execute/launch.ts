@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
+import { lchown, rename, writeFile } from 'node:fs/promises';
 import { type Lookup, render } from '../bind.ts';
 import { RunnerError } from '../diagnostic.ts';
 import type { Command, ExitRule } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 import { bindValue } from './bind-value.ts';
+import type { Connections } from './connections.ts';
+import { boundEnvironment, inherited, minimal, runVariable } from './environment.ts';
+import { prepareRemote, type RemoteLaunch } from './remote-launch.ts';
 
 /** A program ready to be started: every value is bound, secrets included. Never shown and never recorded. */
 export type Launch = {
@@ -17,15 +20,18 @@ export type Launch = {
   exits: ExitRule[];
   /** Seconds. */
   timeout?: number;
+  /** Where it runs elsewhere: how it is reached and what it is told there. `env` and `feed` are then empty. */
+  remote?: RemoteLaunch;
 };
 
 export type Verdict = 'ok' | 'warning' | 'partial' | 'failed';
 
 /**
  * Why a program did not end by itself. `killed` carries the reason given to `kill`; `collateral` was ended by us because
- * another stage of its pipeline had failed; `not-started` never ran, since another stage could not be started.
+ * another stage of its pipeline had failed; `not-started` never ran, since another stage could not be started; `cut` ran
+ * elsewhere, and how it ended there is not known.
  */
-export type Fault = { kind: 'not-found' | 'timeout' | 'killed' | 'collateral' | 'not-started'; error: Error };
+export type Fault = { kind: 'not-found' | 'timeout' | 'killed' | 'collateral' | 'not-started' | 'cut'; error: Error };
 
 /** How one program ended. */
 export type Ended = {
@@ -40,6 +46,10 @@ export type Ended = {
   /** Stderr lines that an exit rule calls a warning or partial (the first 20). */
   notes: string[];
   fault?: Fault;
+  /** Where it ran, if not here: `docker shop-postgres`. */
+  where?: string;
+  /** What it printed, where that was counted. */
+  bytes?: number;
 };
 
 /** What a launch needs of its surroundings. `environment` is the runner's own. */
@@ -49,25 +59,20 @@ export type LaunchHost = {
   runId: string;
   /** The plan's folder: where programs of the user's own start, as relative paths of a plan do. */
   directory?: string;
+  /** Ways to other places that are kept open; absent: each program makes its own. */
+  connections?: Connections;
 };
-
-/** Names a program's processes as ours: the guard sweeps what carries it after our death. */
-export const runVariable = 'RUNNER_RUN_ID';
 
 /** Binds a command: renders its arguments, reads its secrets, builds its environment. */
 export async function prepareLaunch(command: Command, lookup: Lookup, host: LaunchHost): Promise<Launch> {
+  if (command.place !== undefined) return await prepareRemote(command, command.place, lookup, host);
   const argv = command.argv.map((argument) => render(argument, lookup));
   if (argv.length === 0) throw new RunnerError('A command without a program cannot be run.');
-  const env = command.inheritEnvironment ? inherited(host.environment) : minimal(host.environment);
-  for (const [name, value] of Object.entries(command.env ?? {})) {
-    const text = await bindValue(value, lookup, host.readSecret);
-    // An optional secret that is not there leaves its variable unset: an empty one means something else to many programs.
-    if (text === '' && typeof value === 'object' && 'secret' in value) continue;
-    env[name] = text;
-  }
+  const own = await boundEnvironment(command, lookup, host.readSecret);
+  const env = { ...(command.inheritEnvironment ? inherited : minimal)(host.environment), ...own };
   env[runVariable] = host.runId;
-  for (const { path, value } of command.files ?? []) {
-    await writePrivate(lookup.work(path), await bindValue(value, lookup, host.readSecret));
+  for (const { path, value, owner } of command.files ?? []) {
+    await writePrivate(lookup.work(path), await bindValue(value, lookup, host.readSecret), owner);
   }
   const feed: Launch['feed'] = [];
   for (const { fd, value } of command.feed ?? []) {
@@ -81,24 +86,9 @@ export async function prepareLaunch(command: Command, lookup: Lookup, host: Laun
 }
 
 /** Written beside and renamed: another program of the task may be reading the same file. */
-async function writePrivate(path: string, text: string): Promise<void> {
+async function writePrivate(path: string, text: string, owner: number | undefined): Promise<void> {
   const beside = `${path}.${randomUUID()}`;
   await writeFile(beside, text, { mode: 0o600, flag: 'wx' });
+  if (owner !== undefined) await lchown(beside, owner, owner);
   await rename(beside, path);
-}
-
-function minimal(environment: LaunchHost['environment']): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of ['PATH', 'HOME', 'TMPDIR']) {
-    const value = environment[name];
-    if (value !== undefined) kept[name] = value;
-  }
-  // Messages that we read must not depend on who runs us.
-  return { ...kept, LC_ALL: 'C' };
-}
-
-function inherited(environment: LaunchHost['environment']): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) if (value !== undefined) kept[name] = value;
-  return kept;
 }

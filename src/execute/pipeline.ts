@@ -3,7 +3,8 @@ import { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
 import type { Guard } from './guard.ts';
 import type { Ended, Launch } from './launch.ts';
-import { closed, neverRan, type Started, startProcess } from './process.ts';
+import { closed, neverRan, type Started } from './process.ts';
+import { startProgram } from './start.ts';
 
 export { faultOf } from './blame.ts';
 
@@ -83,8 +84,8 @@ function startStages(launches: readonly Launch[], options: PipelineOptions, file
     }
     const first = options.input === 'pipe' ? 'pipe' : 'ignore';
     const last = file ?? (options.output === 'pipe' ? 'pipe' : 'ignore');
-    const stdout = index === launches.length - 1 ? last : 'pipe';
-    stages.push(startProcess(launch, previous?.stdout ?? first, stdout, options.guard));
+    const stdout = index === launches.length - 1 ? last : 'hand-on';
+    stages.push(startProgram(launch, previous?.stdout ?? first, stdout, options.guard));
     previous?.stdout?.destroy();
   }
   return stages;

@@ -12,7 +12,7 @@ import { runCommand } from './pipeline.ts';
 /** Runs one program outside of a graph, here or at its place, with a private directory of its own. */
 export async function runOutside(
   command: Command,
-  { environment, directory, readSecret }: SiteHost & { readSecret: ReadSecret },
+  { environment, directory, readSecret, connections }: SiteHost & { readSecret: ReadSecret },
   options: { timeout?: number; maxOutput?: number } = {},
 ): Promise<Ended & { stdout: string }> {
   const runId = `${stampOf(new Date())}-${newNonce()}`;
@@ -26,7 +26,13 @@ export async function runOutside(
     work: (file: string) => join(path, file),
   };
   try {
-    const host = { environment, readSecret, runId, ...(directory === undefined ? {} : { directory }) };
+    const host = {
+      environment,
+      readSecret,
+      runId,
+      ...(directory === undefined ? {} : { directory }),
+      ...(connections ? { connections } : {}),
+    };
     const { timeout, maxOutput } = options;
     const launch = await prepareLaunch(timeout === undefined ? command : { ...command, timeout }, lookup, host);
     const signal = new AbortController().signal;

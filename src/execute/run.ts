@@ -13,6 +13,7 @@ import { performer } from './actions/perform.ts';
 import { openPlaces } from './actions/places.ts';
 import { type BackupOutcome, type RunRecord, runRecord } from './actions/record.ts';
 import { runnerVersion } from './actions/version.ts';
+import { openConnections } from './connections.ts';
 import { startGuard } from './guard.ts';
 import { type GraphResults, runGraph } from './schedule.ts';
 import { secretReader } from './secrets.ts';
@@ -91,6 +92,7 @@ export async function executeGraph(graph: Graph, plan: ResolvedPlan, options: Ru
     return { run, exitCode, backups, results: results.results, bindings: results.bindings, record };
   } finally {
     await context.places.close();
+    await context.connections.close();
     await context.guard.end();
   }
 }
@@ -99,13 +101,17 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
   const { environment, emit } = options;
   const warn = (message: string) => emit({ event: 'notice', level: 'warning', message });
   const secrets = secretReader(plan.secrets, { directory: plan.directory, environment, warn });
+  const { directory } = plan;
+  const guard = startGuard(run);
+  const connections = openConnections({ environment, directory, guard, shared: true });
   return {
     run,
     graph,
     plan,
     secrets,
-    host: { environment, readSecret: secrets.read, runId: run, directory: plan.directory },
-    guard: startGuard(run),
+    host: { environment, readSecret: secrets.read, runId: run, directory, connections },
+    guard,
+    connections,
     places: openPlaces(plan, secrets.read, options.destinations ?? {}),
     programs: options.programs ?? {},
     confirm: options.confirm ?? null,

@@ -75,8 +75,11 @@ async function plainSizeOf(
   context: PerformContext,
   bare: number | null,
 ): Promise<number | null> {
+  const { bytes } = ended[0]!;
+  // What lies elsewhere is counted when it arrives.
+  if ('file' in plain && bytes !== undefined) return bytes;
   const told = await toldSize(plain, ended[counter ? 1 : 0]!, context);
-  return told ?? bare;
+  return told ?? bytes ?? bare;
 }
 
 async function toldSize(plain: PlainSize, teller: Ended, context: PerformContext): Promise<number | null> {

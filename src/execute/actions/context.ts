@@ -2,6 +2,7 @@ import type { Manifest } from '../../catalog/format.ts';
 import type { Action, Graph } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
 import type { ResolvedPlan } from '../../plan/resolved.ts';
+import type { Connections } from '../connections.ts';
 import type { Guard } from '../guard.ts';
 import type { LaunchHost } from '../launch.ts';
 import type { SecretReader } from '../secrets.ts';
@@ -23,6 +24,8 @@ export type RunContext = {
   plan: ResolvedPlan;
   host: LaunchHost;
   guard: Guard;
+  /** Ways to other places, and what programs keep there. */
+  connections: Connections;
   secrets: SecretReader;
   places: Places;
   /** What was found on PATH before the graph was compiled; manifests record the versions. */

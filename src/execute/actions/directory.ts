@@ -19,6 +19,7 @@ export async function makeDirectory(
 ): Promise<{ outputs: { path: string } }> {
   const parent = run.host.environment.TMPDIR || tmpdir();
   const path = join(parent, `runner-${run.run}-${newNonce()}`);
+  run.connections.keep(path);
   run.guard.removeLater(path);
   try {
     await mkdir(path, { mode: 0o700 });
@@ -60,10 +61,12 @@ export async function discard(action: Extract<Action, { do: 'discard' }>, run: R
   return {};
 }
 
-/** What is ours to remove; a killed run need not do it any more. */
+/** What is ours to remove, here and wherever programs had one of the same name; a killed run need not do it any more. */
 export async function removeTree(run: RunContext, path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   run.guard.keep(path);
+  const left = await run.connections.clear(path);
+  if (left.length > 0) throw new RunnerError(left.join('; '));
 }
 
 /** Whether anything, also a dangling link, has this name. */

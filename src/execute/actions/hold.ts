@@ -5,7 +5,8 @@ import { bindValue } from '../bind-value.ts';
 import { faultOf, lastLines } from '../blame.ts';
 import type { Ended, Launch } from '../launch.ts';
 import { runCommand } from '../pipeline.ts';
-import { type Started, startProcess } from '../process.ts';
+import type { Started } from '../process.ts';
+import { startProgram } from '../start.ts';
 import { Stderr } from '../stderr.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
@@ -47,7 +48,7 @@ export async function startHeld(held: Held, run: RunContext, context: PerformCon
   const launch = await programs.launch(held.command);
   const input = held.input === undefined ? null : await bindValue(held.input, context.lookup, run.secrets.read);
   context.signal.throwIfAborted();
-  const started = startProcess(launch, 'pipe', 'pipe', run.guard);
+  const started = startProgram(launch, 'pipe', 'live', run.guard);
   const printed = new Printed(started, 'line' in held.ready ? new RegExp(held.ready.line) : null);
   if (input !== null) started.stdin?.write(input);
   let ended: Ended | null = null;

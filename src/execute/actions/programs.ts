@@ -2,6 +2,7 @@ import { render } from '../../bind.ts';
 import type { Command } from '../../graph.ts';
 import { type Ended, type Launch, prepareLaunch } from '../launch.ts';
 import { faultOf, runCommand } from '../pipeline.ts';
+import { lookupAt } from '../remote-launch.ts';
 import type { PerformContext } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 
@@ -26,7 +27,8 @@ export type Programs = {
 const cleanUpTime = 60_000;
 
 export function programsOf(run: RunContext, context: PerformContext): Programs {
-  const argvOf = (command: Command) => command.argv.map((argument) => render(argument, context.lookup));
+  const argvOf = (command: Command) =>
+    command.argv.map((argument) => render(argument, lookupAt(command, context.lookup)));
   const launch = (command: Command) => prepareLaunch(command, context.lookup, run.host);
   const report = (commands: readonly Command[], ended: readonly Ended[]): void => {
     for (const [index, command] of commands.entries()) {

@@ -1,0 +1,39 @@
+import { readSync, writeSync } from 'node:fs';
+import { EndMarker } from './end-marker.ts';
+import { Failure } from './failure.ts';
+
+const bufferBytes = 256 * 1024;
+
+/**
+ * `receive NONCE`: hands on what a program elsewhere prints, without the marks around it, and tells on standard error how it
+ * ended, as JSON. It only passes bytes on, so it does so without Node's streams.
+ */
+export function receive([nonce]: string[]): void {
+  if (!nonce) throw new Failure('wants the nonce of the end mark');
+  const marker = new EndMarker(nonce);
+  const buffer = Buffer.allocUnsafe(bufferBytes);
+  for (let bytes = read(buffer); bytes > 0; bytes = read(buffer)) write(marker.take(buffer.subarray(0, bytes)));
+  process.stderr.write(`${JSON.stringify(marker.finish())}\n`);
+}
+
+function read(buffer: Buffer): number {
+  return patiently(() => readSync(0, buffer));
+}
+
+function write(data: Buffer): void {
+  for (let rest = data; rest.length > 0; ) rest = rest.subarray(patiently(() => writeSync(1, rest)));
+}
+
+/** A descriptor that somebody made non-blocking says that it is not ready instead of waiting. */
+function patiently(attempt: () => number): number {
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}

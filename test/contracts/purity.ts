@@ -58,7 +58,7 @@ export function argumentsOf(commands: Command[]): Argument[] {
 }
 
 /** Programs that every system of ours has; others must be named by the kind. */
-const everywhere = new Set(['runner-builtin', 'mkdir', 'rm', 'cat', 'gpgconf']);
+const everywhere = new Set(['runner-builtin', 'sh', 'mkdir', 'rm', 'cat', 'gpgconf']);
 
 export function demandPrograms(commands: Command[], named: string[]): void {
   for (const { argv } of commands)

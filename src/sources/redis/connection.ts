@@ -53,16 +53,17 @@ export const socketName = 'redis.sock';
 
 /**
  * A constant script that talks to a server: of `target`, or the live one. In it `$cli` is redis-cli, the parameters are taken off
- * by name, and `"$@"` is what leads to the server.
+ * by name, and `"$@"` is what leads to the server. `does` stands at its top, for whoever reads a preview.
  */
 export function talk(
   spec: RedisSpec,
   facts: Facts,
   {
+    does,
     script,
     parameters = {},
     target = null,
-  }: { script: string; parameters?: Record<string, Argument>; target?: Target | null },
+  }: { does: string; script: string; parameters?: Record<string, Argument>; target?: Target | null },
 ): Command {
   const link: Link = target ? { arguments: ['-s', socketName], env: {} } : linkTo(spec);
   const names = ['cli', ...Object.keys(parameters)];
@@ -71,7 +72,7 @@ export function talk(
     argv: [
       'sh',
       '-c',
-      `${taken}${spec.url && !target ? unfold : ''}\n${script.trim()}\n`,
+      `# ${does}\n${taken}${spec.url && !target ? unfold : ''}\n${script.trim()}\n`,
       'sh',
       tool(facts, 'cli'),
       ...Object.values(parameters),

@@ -24,12 +24,14 @@ examine() {
   fi
 }`;
 
-const examineScript = `${examine}
+const examineScript = `# read the dump to its end
+${examine}
 examine "$1" "$2"
 printf '%s\\n' "$answer"`;
 
 /** Like it, but fails, and notes the number of keys for the check behind the start. */
-const noteScript = `${examine}
+const noteScript = `# read the dump to its end, count its keys
+${examine}
 examine "$1" "$2"
 [ "$answer" = whole ] || { printf 'the dump is damaged: %s\\n' "$answer" >&2; exit 1; }
 printf '%s\\n' "$keys" >"$3"`;
@@ -75,7 +77,7 @@ export const privateArguments = (directory: string): string[] => [
  */
 const keepsAll = ['--replicaof', '127.0.0.1', '1'];
 
-const answers = '[ "$("$1" -s "$2" PING 2>/dev/null)" = PONG ]';
+const answers = '# does it answer?\n[ "$("$1" -s "$2" PING 2>/dev/null)" = PONG ]';
 
 /** Every key of the file is there, those of the past included. Without the checker that the number comes from, what was loaded counts. */
 const loadedScript = `${examine}
@@ -112,7 +114,12 @@ export function scratch(spec: RedisSpec, facts: Facts): Scratch {
           {
             title: 'the server has loaded every key of the dump',
             check: 'output',
-            command: talk(spec, facts, { script: loadedScript, parameters: { checker }, target }),
+            command: talk(spec, facts, {
+              does: 'compare the number of keys with the file',
+              script: loadedScript,
+              parameters: { checker },
+              target,
+            }),
             expect: { equals: 'all' },
           },
         ];

@@ -43,19 +43,23 @@ function capture(spec: RedisSpec, facts: Facts): CapturePlan {
   const limit = timeoutOf(spec);
   const learn = { aof: fact(spec, facts, 'aof_enabled', 's/1/on/; s/0/off/'), role: fact(spec, facts, 'role', '') };
   if (spec.method === 'bgsave') {
-    const save = talk(spec, facts, { script: bgsaveScript, parameters: { seconds: String(limit) } });
+    const save = talk(spec, facts, {
+      does: 'have the server save',
+      script: bgsaveScript,
+      parameters: { seconds: String(limit) },
+    });
     const file = `${directoryOf(spec, facts) ?? '.'}/${fileOf(spec, facts)}`;
     return { prepare: [{ ...save, timeout: limit + 60 }], ...stream(file), cleanup: [], learn };
   }
   const file = { work: 'dump.rdb' };
-  const dump = talk(spec, facts, { script: dumpScript, parameters: { file } });
+  const dump = talk(spec, facts, { does: 'take a dump', script: dumpScript, parameters: { file } });
   return { prepare: [{ ...dump, timeout: limit }], ...stream(file), cleanup: [], learn };
 }
 
 /** One line of INFO, as the manifest keeps it. */
 function fact(spec: RedisSpec, facts: Facts, name: string, edit: string): Command {
   const script = `"$cli" "$@" INFO | tr -d '\\r' | sed -n "s/^$name://p" | sed "$edit"`;
-  return talk(spec, facts, { script, parameters: { name, edit } });
+  return talk(spec, facts, { does: 'a fact for the manifest', script, parameters: { name, edit } });
 }
 
 function intoKeys(options: RestoreOptions = {}): boolean {
@@ -68,7 +72,7 @@ function intoKeys(options: RestoreOptions = {}): boolean {
 export const redis: SourceKind<RedisSpec> = {
   role: 'source',
   type: 'redis',
-  programs: () => ['sh', ...programNames],
+  programs: () => programNames,
   survey: { command: surveyCommand, read: readSurvey },
   extension: () => '.rdb',
   requirements,
@@ -88,7 +92,11 @@ export const redis: SourceKind<RedisSpec> = {
   neighbours: (_spec, facts) => logs(facts),
   quiet: (spec, facts) => {
     const limit = timeoutOf(spec);
-    const command = talk(spec, facts, { script: quietScript, parameters: { seconds: String(limit) } });
+    const command = talk(spec, facts, {
+      does: 'pause writers, have the server save',
+      script: quietScript,
+      parameters: { seconds: String(limit) },
+    });
     return [{ ...command, timeout: limit + 60 }];
   },
   settle: (_spec, path, facts, options) => settle(path, facts, options?.aof),

@@ -56,6 +56,7 @@ fi
 export function copyKeys(spec: RedisSpec, facts: Facts, options: RestoreOptions): Command {
   const { pattern = '*', replace = false, flush = false } = options;
   const command = talk(spec, facts, {
+    does: 'load the dump in a private server, copy its keys into the live one',
     script,
     parameters: {
       server: tool(facts, 'server'),

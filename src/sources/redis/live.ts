@@ -23,7 +23,7 @@ export function keepsLog(facts: Facts, option: unknown): boolean {
  * A server that keeps a log takes an empty one for no data, whatever lies beside it. A log may begin with a dump, so the dump becomes
  * the log: the server starts with its own settings, and again. Both belong to the owner of the directory.
  */
-const settleScript = `
+const settleScript = `# the dump becomes the log of writes, where the server keeps one
 directory=$(dirname "$1")
 if [ "$3" = on ]; then cp -p "$1" "$directory/$2" || exit 1; fi
 [ "$(id -u)" -eq 0 ] || exit 0
@@ -67,6 +67,7 @@ fi`.replace('answer_time', String(answerTime));
 
 export function taken(spec: RedisSpec, path: string, facts: Facts, seconds: number): Assertion[] {
   const command = talk(spec, facts, {
+    does: 'wait for the server, compare what it loaded',
     script: takenScript,
     parameters: { noted: { work: 'expected' }, seconds: String(seconds), path },
   });

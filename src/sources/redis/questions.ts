@@ -54,25 +54,29 @@ lines=$(printf '%s\\n' "$spaces" | while read -r database keys expiring; do
 done) || exit 1
 [ -z "$lines" ] || printf '%s\\n' "$lines" | LC_ALL=C sort`;
 
-function questionOf(question: Question, facts: Facts): { script: string; parameters: Record<string, string> } {
-  if ('key' in question) return { script: keyScript, parameters: { pattern: question.key } };
-  if ('contents' in question && question.contents === 'counts') return { script: countsScript, parameters: {} };
+type Asked = { does: string; script: string; parameters: Record<string, string> };
+
+function questionOf(question: Question, facts: Facts): Asked {
+  if ('key' in question) return { does: 'count keys', script: keyScript, parameters: { pattern: question.key } };
+  if ('contents' in question && question.contents === 'counts')
+    return { does: 'count keys by database', script: countsScript, parameters: {} };
   if (!('contents' in question)) throw new Error('a redis source was asked what it does not answer');
   // A read-only call needs fewer rights; it came with 7.0.
   const evaluate = isOlder(serverVersion(facts), [7, 0]) ? 'EVAL' : 'EVAL_RO';
-  return { script: checksumsScript, parameters: { evaluate, lua: digestPage } };
+  return { does: 'digest every database', script: checksumsScript, parameters: { evaluate, lua: digestPage } };
 }
 
 /** Asks the live server (`target` null), a server of ours, or a dump that was restored to a file: that one is loaded for the question. */
 export function ask(spec: RedisSpec, question: Question, target: Target | null, facts: Facts): Command {
-  const { script, parameters } = questionOf(question, facts);
-  if (target === null || target.server) return talk(spec, facts, { script, parameters, target });
+  const { does, script, parameters } = questionOf(question, facts);
+  if (target === null || target.server) return talk(spec, facts, { does, script, parameters, target });
   const loaded = `${serve}
 serve "$server" "$file" --replicaof 127.0.0.1 1
 cd "$home" || exit 1
 ${script}`;
   const server = { at: 'socket' as const, directory: { work: '.' } };
   return talk(spec, facts, {
+    does,
     script: loaded,
     parameters: { ...parameters, server: tool(facts, 'server'), file: target.path },
     target: { path: '', server },

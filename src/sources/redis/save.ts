@@ -74,7 +74,7 @@ hold "$@"
 hold "$@"`;
 
 /** A file that the server replaces by renaming stays what it was while it is open. Its size is said for the counters. */
-export const streamScript = `
+export const streamScript = `# the dump, its size beside it
 exec 3<"$1" || exit 1
 size=$(wc -c </dev/fd/3) || size=$(wc -c <"$1") || exit 1
 printf 'plain %s bytes\\n' "$((size))" >&2

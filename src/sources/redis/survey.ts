@@ -40,7 +40,7 @@ exit 0`;
 /** One process group, some ten questions. Names of settings are kebab-case by the schema, so they need no quoting. */
 export function surveyCommand(spec: RedisSpec, facts: Facts): Command {
   const names = [...asked, ...Object.keys(spec.settings ?? {})].join(' ');
-  return talk(spec, facts, { script, parameters: { names } });
+  return talk(spec, facts, { does: 'ask the server what it is', script, parameters: { names } });
 }
 
 /** Throws an Error with one sentence where the server refused. */

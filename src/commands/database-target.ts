@@ -1,7 +1,9 @@
 /** Where a restore of a database goes: a name at the source's own server, or at another that a URL names. */
+import { placed, placeOf } from '../compile/place.ts';
 import { RunnerError } from '../diagnostic.ts';
 import type { Facts } from '../kind.ts';
-import type { PlannedPlace, ResolvedSource } from '../plan/resolved.ts';
+import { placeName } from '../place-name.ts';
+import type { ResolvedSource } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
 import type { AskServer } from './server.ts';
@@ -70,9 +72,11 @@ export async function look(
 ): Promise<'nothing' | 'empty' | 'full'> {
   const { databases } = findSource(source.type);
   if (!databases) throw new Error(`a source of type ${source.type} restores a database and knows nothing of them`);
-  const found = await ask(databases.look(source.spec, name, facts)).catch((error: Error) => {
-    throw refuse(`the ${where} cannot be asked what lies in the database ${quoted(name)}: ${error.message}`);
-  });
+  const found = await ask(placed(databases.look(source.spec, name, facts), placeOf(source.place))).catch(
+    (error: Error) => {
+      throw refuse(`the ${where} cannot be asked what lies in the database ${quoted(name)}: ${error.message}`);
+    },
+  );
   if (found === 'nothing' || found === 'empty' || found === 'full') return found;
   throw refuse(`the ${where} was asked what lies in the database ${quoted(name)} and said ${quoted(oneLine(found))}`);
 }
@@ -86,7 +90,8 @@ async function besideName(server: Server, target: string): Promise<{ name: strin
     if (taken.has(name)) continue;
     taken.add(name);
     if ((await look(server, name)) === 'nothing') return { name, stale: false };
-    if (mark && /^runner \S+$/.test(await ask(mark.read(source.spec, name, facts)))) return { name, stale: true };
+    if (mark && /^runner \S+$/.test(await ask(placed(mark.read(source.spec, name, facts), placeOf(source.place)))))
+      return { name, stale: true };
   }
   throw tooMany(server, target, 'new');
 }
@@ -146,19 +151,14 @@ function decoded(text: string, shown: string): string {
   }
 }
 
-/** Which server that is: `postgres server at db.internal:5432 in container shop-postgres`. */
+/** Which server that is: `postgres server at db.internal:5432 (docker shop-postgres)`. */
 function serverText({ type, spec, place }: ResolvedSource): string {
   const at = findSource(type).databases?.where?.(spec);
-  return [`${type} server`, ...(at === undefined ? [] : [`at ${at}`]), ...placeText(place)].join(' ');
-}
-
-function placeText(place: PlannedPlace | undefined): string[] {
-  if (!place) return [];
-  if ('docker' in place) return [`in container ${place.docker}`];
-  if ('compose' in place) return [`in service ${place.compose.service}`];
-  if ('ssh' in place) return [`at host ${place.ssh.host}`];
-  if ('kubernetes' in place) return [`in pod ${place.kubernetes.pod ?? place.kubernetes.selector}`];
-  return [];
+  return [
+    `${type} server`,
+    ...(at === undefined ? [] : [`at ${at}`]),
+    ...(place ? [`(${placeName(place)})`] : []),
+  ].join(' ');
 }
 
 const quoted = (name: string): string => `"${oneLine(name)}"`;

@@ -1,5 +1,6 @@
 /** Questions to a live server before a restore is compiled. */
 import { RunnerError } from '../diagnostic.ts';
+import { openConnections } from '../execute/connections.ts';
 import { prepareLaunch } from '../execute/launch.ts';
 import { faultOf, runCommand } from '../execute/pipeline.ts';
 import { secretReader } from '../execute/secrets.ts';
@@ -22,13 +23,17 @@ export async function withServer<Result>(
 ): Promise<Result> {
   const { environment } = host;
   const { read: readSecret } = secretReader(plan.secrets, { directory: plan.directory, environment });
-  return await withBench({ host, readSecret }, [], async ({ guard, lookup, launchHost, signal }) =>
-    use(async (command) => {
-      const launch = await prepareLaunch({ timeout: patience, ...command }, lookup, launchHost);
+  const { directory } = plan;
+  return await withBench({ host, readSecret }, [], async ({ guard, lookup, launchHost, signal }) => {
+    const connections = openConnections({ environment, directory, guard, shared: true });
+    const there = { ...launchHost, directory, connections };
+    const ask: AskServer = async (command) => {
+      const launch = await prepareLaunch({ timeout: patience, ...command }, lookup, there);
       const ended = await runCommand(launch, { guard, signal });
       const fault = faultOf([ended]);
       if (fault) throw new RunnerError(fault.message, { exitCode: 4, cause: fault });
       return ended.stdout.trim();
-    }),
-  );
+    };
+    return await use(ask).finally(() => connections.close());
+  });
 }

@@ -3,7 +3,8 @@ import { lstat, readdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { RunnerError } from '../diagnostic.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import { placeName } from '../place-name.ts';
+import type { PlannedPlace, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination, findSource } from '../registry.ts';
 
 export type RestoreTarget = {
@@ -45,6 +46,11 @@ export async function restoreTarget(
   const own = backup.restore.to ?? home;
   const wanted = to === undefined ? own : fromShell(to);
   if (wanted === null) throw refuse(`"${backup.name}" names no place of its own to restore to: say it with --to`);
+  const { place } = backup.source;
+  if (place && !isHere(place) && to === undefined && backup.restore.to === undefined)
+    throw refuse(
+      `"${backup.name}" lies elsewhere (${placeName(place)}), and files are restored here: name a path with --to`,
+    );
   const target = await settle(wanted, shape, home);
   await parentExists(target);
   const there = await whatLies(target);
@@ -67,6 +73,11 @@ export async function restoreTarget(
     stale: false,
     aside: await free('old'),
   };
+}
+
+/** Another user of this machine has the same files. */
+function isHere(place: PlannedPlace): boolean {
+  return 'user' in place && Object.keys(place).length === 1;
 }
 
 function fromShell(path: string): string {

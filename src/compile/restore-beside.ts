@@ -130,6 +130,8 @@ export function assertTasks(context: PieceContext, path: string, within: string[
 }
 
 /** Programs of the source that a restore needs; its own data may be gone, so paths are no requirement here. */
-function restorePrograms({ kind, kindFacts, piece }: PieceContext): Requirement[] {
-  return kind.requirements(piece.source.spec, kindFacts).filter(({ need }) => need === 'program');
+function restorePrograms(context: PieceContext): Requirement[] {
+  const { kind, kindFacts, piece } = context;
+  const needed = kind.requirements(piece.source.spec, kindFacts).filter(({ need }) => need === 'program');
+  return placed(context, needed);
 }

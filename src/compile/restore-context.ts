@@ -5,7 +5,7 @@ import type { Facts } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan, ResolvedSource } from '../plan/resolved.ts';
 import { type AnySource, findSource } from '../registry.ts';
 import { type RunFacts, sourceFacts } from './facts.ts';
-import { placed as placedAt, placeOf } from './place.ts';
+import { placed as atPlace, placeOf } from './place.ts';
 
 /** One artifact of a backup, and where it goes. Names that must be free were chosen when the facts were read. */
 export type RestorePiece = {
@@ -110,15 +110,12 @@ export function isDatabase({ kind, piece, backup }: PieceContext): boolean {
   return kind.restores(piece.source.spec, backup.restore.options) === 'database';
 }
 
-/** A server's own programs run where the plan says; files are restored here. */
+/** A server's own programs, and those that take the stream, run where the plan says; files are restored here. */
 export function placed<Part>(context: PieceContext, part: Part): Part {
-  return isThere(context) ? placedAt(part, placeOf(context.backup.source.place)) : part;
+  return context.piece.target !== null && !isDatabase(context) ? part : placedLive(context, part);
 }
 
-/** Whether what is restored lies where the source's programs run. */
-export function isThere({ backup, kind, piece }: PieceContext): boolean {
-  return (
-    backup.source.place !== undefined &&
-    ['database', 'none'].includes(kind.restores(piece.source.spec, backup.restore.options))
-  );
+/** What talks to the live source runs where the plan says. */
+export function placedLive<Part>({ piece }: PieceContext, part: Part): Part {
+  return atPlace(part, placeOf(piece.source.place));
 }

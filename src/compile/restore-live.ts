@@ -1,6 +1,6 @@
 /** What a kind does around the swap of its live data, where a server keeps more than the file: see `src/kind.ts`. */
 import type { Scope, Task } from '../graph.ts';
-import { type PieceContext, placed } from './restore-context.ts';
+import { type PieceContext, placedLive } from './restore-context.ts';
 
 export type LiveTasks = {
   /** Right before anything is stopped. */
@@ -23,7 +23,7 @@ export function liveTasks(context: PieceContext): LiveTasks {
   return {
     quiet: (needs) => {
       if (!savesFirst(context)) return [];
-      const commands = placed(context, kind.quiet!(spec, kindFacts));
+      const commands = placedLive(context, kind.quiet!(spec, kindFacts));
       return task('quiet', `have ${backup.name} write down all that it holds`, {
         within: [],
         needs,
@@ -37,7 +37,7 @@ export function liveTasks(context: PieceContext): LiveTasks {
       return task('settle', `prepare ${target}`, { within, needs, action: { do: 'run', commands } });
     },
     taken: (needs) => {
-      const assert = kind.taken?.(spec, target, kindFacts) ?? [];
+      const assert = placedLive(context, kind.taken?.(spec, target, kindFacts) ?? []);
       if (assert.length === 0) return [];
       const within = [`work:restore${tag}`];
       return task('taken', `see that ${backup.name} runs on the new data`, {

@@ -3,7 +3,7 @@ import type { ResolvedBackup } from '../plan/resolved.ts';
 import { seconds } from '../units.ts';
 import { captureTask } from './capture.ts';
 import { directoryScope } from './common.ts';
-import { nothing, ok, type PieceContext, type RestorePart } from './restore-context.ts';
+import { isDatabase, nothing, ok, type PieceContext, type RestorePart } from './restore-context.ts';
 import type { Ground } from './restore-ground.ts';
 import { savesFirst } from './restore-live.ts';
 
@@ -69,16 +69,20 @@ export function farewell(context: PieceContext, ground: Ground, needs: Task['nee
 
 /** A capture of exactly what lies at `place`: nothing writes to it any more. Nothing where the kind cannot read it there. */
 export function safetyCopy(
-  { plan, backup, facts, kind, piece, tag }: PieceContext,
+  context: PieceContext,
   place: string,
   needs: Task['needs'],
   stopped: Scope[] = [],
 ): RestorePart {
+  const { plan, backup, facts, kind, piece, tag } = context;
   if (!kind.relocate) return nothing;
+  // What was moved aside among files lies here, wherever the source's own programs run.
+  const { place: live, ...here } = piece.source;
+  const source = isDatabase(context) && live ? { ...here, place: live } : here;
   const { destinations, within } = backup.restore.safety;
   const moved: ResolvedBackup = {
     ...backup,
-    source: { ...piece.source, spec: { ...kind.relocate(piece.source.spec, place) } },
+    source: { ...source, spec: { ...kind.relocate(piece.source.spec, place) } },
     destinations: destinations.map((name) => ({ name })),
     require: 1,
     verify: [],

@@ -149,6 +149,8 @@ export type Assertion =
 export type Recipe = {
   prepare?: Command[];
   servers?: { after: 'prepare' | 'intake'; held: Held }[];
+  /** A filter of ours, always run here, that the stream goes through first: it fails where the format itself is not whole. */
+  through?: Command;
   intake: Intake;
   tail?: Tail;
   /** Behind the intake and the servers: what works on what the intake wrote. */

@@ -1,10 +1,9 @@
 /** What `doctor` looks at on this machine: programs, paths and keys, secrets. */
 
 import type { RunFacts } from '../compile/facts.ts';
-import { compileApply } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { pathProblem, programProblem, secretProblem } from '../execute/actions/requirements.ts';
-import type { Requirement } from '../graph.ts';
+import type { Graph, Requirement } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { count } from '../report/human.ts';
@@ -15,10 +14,10 @@ import { type Examined, examine } from './examination.ts';
 export async function examineMachine(
   plan: ResolvedPlan,
   facts: RunFacts,
+  requirements: Requirement[],
   readSecret: ReadSecret,
   host: Host,
 ): Promise<Examined[]> {
-  const requirements = requirementsOf(plan, facts);
   return [
     ...(await programs(requirements, facts, host)),
     ...keys(facts),
@@ -27,13 +26,14 @@ export async function examineMachine(
   ];
 }
 
-function requirementsOf(plan: ResolvedPlan, facts: RunFacts): Requirement[] {
-  const preflight = compileApply(plan, facts).tasks.find(({ action }) => action.do === 'preflight');
+/** What `apply` would demand. */
+export function requirementsOf(graph: Graph): Requirement[] {
+  const preflight = graph.tasks.find(({ action }) => action.do === 'preflight');
   return preflight?.action.do === 'preflight' ? preflight.action.requirements : [];
 }
 
 async function programs(requirements: Requirement[], facts: RunFacts, host: Host): Promise<Examined[]> {
-  const demanded = requirements.filter((one) => one.need === 'program');
+  const demanded = requirements.filter((one) => one.need === 'program').filter(({ place }) => !place);
   const missing = demanded.flatMap((one) => {
     const problem = programProblem(one, host.environment);
     const health = 'problem' as const;
@@ -74,7 +74,7 @@ function expiring(data: Record<string, unknown>, now: Date): string[] {
 }
 
 async function paths(requirements: Requirement[]): Promise<Examined[]> {
-  const wanted = requirements.filter((one) => one.need === 'path');
+  const wanted = requirements.filter((one) => one.need === 'path').filter(({ place }) => !place);
   return Promise.all(
     wanted.map((one) =>
       examine('path', one.path, async () => {

@@ -1,10 +1,12 @@
+import { compileApply } from '../compile/index.ts';
 import { ExitCode } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import { table } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
-import { examineMachine } from './doctor-machine.ts';
+import { examineMachine, requirementsOf } from './doctor-machine.ts';
 import { examineNewest, examinePlaces } from './doctor-places.ts';
 import { examineRecipients } from './doctor-recipients.ts';
+import { examineRoom, examineScratch, examineSources } from './doctor-sources.ts';
 import type { Examined } from './examination.ts';
 import { examineHistory } from './history.ts';
 import { openPlan } from './plan-file.ts';
@@ -14,8 +16,13 @@ import { withShelves } from './shelves.ts';
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const plan = await openPlan(invocation, host);
   const facts = await readFacts(plan, { environment: host.environment, destinations: [], survey: true });
+  const graph = compileApply(plan, facts);
+  const requirements = requirementsOf(graph);
   const rows = await withShelves(plan, Object.keys(plan.destinations), null, host, async (shelves) => [
-    ...(await examineMachine(plan, facts, shelves.readSecret, host)),
+    ...(await examineMachine(plan, facts, requirements, shelves.readSecret, host)),
+    ...(await examineSources(plan, facts, requirements, shelves.readSecret, host)),
+    ...examineScratch(plan, graph),
+    ...(await examineRoom(plan, shelves, host)),
     ...(await examinePlaces(plan, shelves)),
     ...(await examineNewest(plan, facts, shelves, host)),
     ...(await examineRecipients(plan, facts, shelves)),

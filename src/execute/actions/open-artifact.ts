@@ -100,7 +100,8 @@ async function load(commands: readonly Command[], programs: Programs): Promise<E
 }
 
 async function pourThrough(opening: Opening, run: RunContext, context: PerformContext): Promise<Poured> {
-  const { recipe, decode, expected, source } = opening;
+  const { recipe, expected, source } = opening;
+  const decode = [...opening.decode, ...(recipe.through ? [{ command: recipe.through }] : [])];
   const programs = programsOf(run, context);
   const commands: Command[] = [
     ...decode.map(({ command }) => command),
@@ -127,7 +128,7 @@ async function pourThrough(opening: Opening, run: RunContext, context: PerformCo
   } catch (error) {
     programs.report(commands, ended);
     context.signal.throwIfAborted();
-    throw new PourFailed(error as Error, ended, decode.length);
+    throw new PourFailed(error as Error, ended, opening.decode.length);
   }
 }
 

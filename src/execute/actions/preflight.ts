@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import type { Lookup } from '../../bind.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Action, Place, Requirement } from '../../graph.ts';
-import { placeName } from '../../place-name.ts';
+import type { Action, Requirement } from '../../graph.ts';
 import { formatSize } from '../../units.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
@@ -12,13 +11,12 @@ import { programsOf } from './programs.ts';
 import {
   type Checked,
   checkFindings,
-  checkTime,
   foundFindings,
   pathProblem,
   programProblem,
   secretProblem,
 } from './requirements.ts';
-import { pathThere, programThere } from './requirements-there.ts';
+import { type Asked, askedOf } from './requirements-there.ts';
 import { shelfFormat } from './settle.ts';
 
 /**
@@ -67,25 +65,19 @@ function othersCanGoOn(requirements: Requirement[], problems: (string | null)[],
 }
 
 async function findings(requirement: Requirement, run: RunContext, context: PerformContext): Promise<Checked> {
-  if (requirement.need === 'check') return await check(requirement, run, context);
+  const asked = askedOf(requirement);
+  if (asked) return await check(asked, run, context);
   if (requirement.need === 'fact') return foundFindings(requirement.problem);
-  if ('place' in requirement && requirement.place)
-    return await checkThere(requirement, requirement.place, run, context);
   const problem = await problemOf(requirement, run);
   return { problems: problem === null ? [] : [problem], warnings: [] };
 }
 
 /** Asked in a directory of its own: several checks write files of one name. */
-async function check(
-  { title, command }: Extract<Requirement, { need: 'check' }>,
-  run: RunContext,
-  context: PerformContext,
-): Promise<Checked> {
+async function check({ title, command, tell }: Asked, run: RunContext, context: PerformContext): Promise<Checked> {
   const { path } = (await makeDirectory({ do: 'directory' }, run)).outputs;
   const lookup: Lookup = { ...context.lookup, work: (file) => join(path, file) };
   try {
-    const programs = programsOf(run, { ...context, lookup });
-    return checkFindings(title, await programs.attempt({ ...command, timeout: command.timeout ?? checkTime }));
+    return tell(checkFindings(title, await programsOf(run, { ...context, lookup }).attempt(command)));
   } catch (error) {
     context.signal.throwIfAborted();
     return { problems: [`${title}: ${textOf(error)}`], warnings: [] };
@@ -94,29 +86,7 @@ async function check(
   }
 }
 
-async function checkThere(
-  requirement: Extract<Requirement, { need: 'program' | 'path' }>,
-  place: Place,
-  run: RunContext,
-  context: PerformContext,
-): Promise<Checked> {
-  const isProgram = requirement.need === 'program';
-  const command = isProgram ? programThere(requirement, place) : pathThere(requirement, place);
-  const title = isProgram ? `whether there is ${requirement.program}` : requirement.path;
-  const { problems, warnings } = await check({ need: 'check', title, command }, run, context);
-  const { why } = requirement;
-  const told = problems.map((problem) => {
-    if (problem.startsWith(`${title}: `)) return problem;
-    if (!isProgram) return `${requirement.path} ${problem}: ${why}`;
-    return `the program ${requirement.program} is missing at ${placeName(place)}: ${why}; ${requirement.hint}`;
-  });
-  return { problems: told, warnings };
-}
-
-async function problemOf(
-  requirement: Exclude<Requirement, { need: 'check' | 'fact' }>,
-  run: RunContext,
-): Promise<string | null> {
+async function problemOf(requirement: Requirement, run: RunContext): Promise<string | null> {
   switch (requirement.need) {
     case 'program':
       return programProblem(requirement, run.host.environment);
@@ -126,6 +96,9 @@ async function problemOf(
       return await secretProblem(requirement, run.secrets.read);
     case 'destination':
       return await destinationProblem(requirement, run);
+    case 'check':
+    case 'fact':
+      return null;
   }
 }
 

@@ -106,7 +106,7 @@ function trustOptions({ key, knownHosts }: SshHost): string[] {
 /** OpenSSH's own -J hands neither the key nor the known hosts on to the connection to the host between. */
 function proxyCommand(host: SshHost, jump: string): string {
   const words = ['ssh', ...trustOptions(host).map(tokens), '-S', 'none', '-W', '[%h]:%p', '--', `ssh://${jump}`];
-  return `exec ${words.map((word) => (/^[\w=-]+$/.test(word) ? word : shellWord(word))).join(' ')}`;
+  return words.map((word) => (/^[\w=-]+$/.test(word) ? word : shellWord(word))).join(' ');
 }
 
 /** `%` begins a token of ssh's. */

@@ -49,6 +49,8 @@ export function startRemote(
   const client = startProcess(clientLaunch(launch, remote), 'pipe', 'pipe', guard, async (end, said) => {
     clearInterval(beating);
     clearTimeout(timer);
+    // An ssh that shares a connection has handed its end of the line on: only we can close it.
+    client.stdin?.destroy();
     const report = await output?.report;
     if (!report) return { exitCode: null, signal: null };
     over = true;

@@ -39,9 +39,9 @@ export async function startSshd(directory: string, environment: Record<string, s
   const lines = [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
-    `HostKey ${path('host')}`,
-    `AuthorizedKeysFile ${path('authorized')}`,
-    `PidFile ${path('pid')}`,
+    `HostKey "${path('host')}"`,
+    `AuthorizedKeysFile "${path('authorized')}"`,
+    `PidFile "${path('pid')}"`,
     'UsePAM no',
     'StrictModes no',
     'PasswordAuthentication no',

@@ -42,15 +42,14 @@ export function atOneMoment(
       .map((member) => [member.name, openingTask(member, unique(begun(member)), still)]),
   );
   const opened = [...openings.values()].map(({ id }) => ({ task: id, on: 'done' as const }));
-  const read = members.filter(({ name }) => !openings.has(name));
-  const readNow = read.map(({ captured }) => ({ task: captured.task.id, on: 'done' as const }));
+  const over = still.map((task) => ({ task, on: 'done' as const }));
   return {
     members: members.map((member) => {
       const opening = openings.get(member.name);
       const { task } = member.captured;
-      // What is read while the application stands still goes first: both lanes are its own until then.
+      // What is read while the application stands still goes first, with the whole machine; then it goes on.
       const needs = opening
-        ? [...task.needs, { task: opening.id, on: 'ok' as const }, ...opened, ...(quiesce ? readNow : [])]
+        ? [...task.needs, { task: opening.id, on: 'ok' as const }, ...opened, ...over]
         : [...begun(member), ...opened];
       const within = opening ? task.within : [...task.within, ...still];
       const captured = { ...member.captured, task: { ...task, within, needs: unique(needs) } };

@@ -33,8 +33,13 @@ export function shelfViews(
       return { ...views[index]!, digest: digest(backup.name), keep };
     });
   }
+  // Stamps strictly increase, also when runs follow each other within a second or the clock went back.
+  const newest = unit
+    .flatMap(present)
+    .reduce((latest, { time }) => Math.max(latest, time.getTime() + 1000), Number.NEGATIVE_INFINITY);
   const decisions = unit.map((backup) => {
-    const next = coming(backup);
+    const given = coming(backup);
+    const next = given && { ...given, time: new Date(Math.max(given.time.getTime(), newest)) };
     return {
       backup: backup.name,
       decision: decide(policy, timezone, next ? [...present(backup), next] : present(backup)),

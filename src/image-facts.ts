@@ -16,7 +16,7 @@ export async function imageFacts(
 ): Promise<Site> {
   const run = ['run', '--rm', '--pull=missing', '--network=none', `--user=${scratchUser}:${scratchUser}`];
   const [shell, ...words] = siteWords(names, folders);
-  return readSite(names, await docker([...run, `--entrypoint=${shell}`, image, ...words], environment, image));
+  return readSite(names, await docker([...run, `--entrypoint=${shell}`, '--', image, ...words], environment, image));
 }
 
 function docker(argv: string[], environment: SiteHost['environment'], image: string): Promise<string> {

@@ -153,7 +153,17 @@ export function containerScope(id: ScopeId, image: string): Scope {
       do: 'hold',
       held: {
         command: {
-          argv: [...run, ...user, '--name', containerName(id), '--entrypoint=sh', image, '-c', 'echo ready; exec cat'],
+          argv: [
+            ...run,
+            ...user,
+            '--name',
+            containerName(id),
+            '--entrypoint=sh',
+            '--',
+            image,
+            '-c',
+            'echo ready; exec cat',
+          ],
           inheritEnvironment: true,
         },
         ready: { line: '^ready$' },

@@ -61,7 +61,8 @@ export function verifyTask(
     `scratch:${check.id}:${level}`,
     isThrowaway && isConfined(into, facts) ? scratchUser : undefined,
   );
-  const scopes = [directory, ...(isThrowaway && isContainer(into) ? [containerScope(container, into.docker)] : [])];
+  // What programs kept in the container is removed while it is still there.
+  const scopes = [...(isThrowaway && isContainer(into) ? [containerScope(container, into.docker)] : []), directory];
   const parts = opened.map(({ part }) => part);
   const task: Task = {
     id: `verify:${check.id}:${level}`,

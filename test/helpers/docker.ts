@@ -156,7 +156,10 @@ function importImage(docker: DockerEngine['docker'], name: string, programs: str
   const wanted = [...new Set([...usual, ...tools, ...programs])].flatMap(
     (program) => findProgram(program, process.env) ?? [],
   );
-  const files = withLibraries([...wanted, ...folders.flatMap(programsBelow)]);
+  // An archive that holds a file twice is refused: what lies in a folder comes with it.
+  const files = withLibraries([...wanted, ...folders.flatMap(programsBelow)]).filter(
+    (path) => !folders.some((folder) => path.startsWith(`${folder}/`)),
+  );
   const all = [...new Set([...files, ...extras.filter((path) => existsSync(path)), ...folders])].sort();
   const hash = createHash('sha256')
     .update(JSON.stringify(all.map((path) => [path, statSync(path).mtimeMs])))

@@ -166,10 +166,20 @@ describe.skipIf(!hasRedis())('preflight', () => {
     server.cli('ACL', 'SETUSER', 'backup', 'reset', 'on', '>se cret', '+info', '+sync', '+replconf', '+config|get');
     expect(await problems(given)).toEqual([]);
     expect((await capture(given)).length).toBeGreaterThan(1000);
-    expect(await problems({ ...given, settings: { 'maxmemory-policy': 'noeviction', 'no-such': 1 } })).toEqual([
-      `the server's setting maxmemory-policy is "allkeys-lru", and the plan wants "noeviction"`,
-      `the server's setting no-such is not to be read, and the plan wants "1"`,
-    ]);
+    const settings = {
+      save: '',
+      'maxmemory-policy': 'noeviction',
+      'no-such': 1,
+      'hash-max-listpack-entries': 128,
+      requirepass: 'x',
+    };
+    const check = redis.requirements({ ...given, settings }, machine.facts).find(({ need }) => need === 'check');
+    expect(check?.need === 'check' && (await machine.task().run(check.command))).toBe(
+      `the setting maxmemory-policy of the server is "allkeys-lru", and the plan wants "noeviction"
+the setting no-such of the server is not to be read, and the plan wants "1"
+the setting requirepass of the server is another, and the plan wants "x"
+`,
+    );
     server.cli(
       'ACL',
       'SETUSER',

@@ -235,6 +235,26 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         retention: null,
         verify: [{ restore: {} }],
       },
+      cache: {
+        source: {
+          type: 'redis',
+          host: 'cache.internal',
+          port: 6380,
+          user: 'backup',
+          password: { secret: 'token' },
+          method: 'rdb',
+          timeout: '20m',
+          settings: { 'maxmemory-policy': 'noeviction' },
+          tls: { ca: 'ca.crt', certificate: 'own.crt', key: 'own.key', 'server-name': 'cache' },
+        },
+        verify: ['content'],
+      },
+      'cache-file': {
+        source: { type: 'redis', socket: 'redis.sock', method: 'bgsave', 'data-directory': 'www', file: 'shop.rdb' },
+        verify: ['content'],
+        allow: { 'no-restore-test': 'the other one has its own' },
+      },
+      'cache-url': { source: { type: 'redis', url: { secret: 'token' } }, verify: ['content'] },
       stale: {
         source: 'logs',
         retention: { last: 4, floor: 2 },

@@ -8,7 +8,7 @@ import { logs, settle, taken } from './live.ts';
 import { found, programNames } from './programs.ts';
 import { ask } from './questions.ts';
 import { bgsaveScript, dumpScript, quietScript, streamScript } from './save.ts';
-import { directoryOf, fileOf, readSurvey, surveyCommand, surveyed } from './survey.ts';
+import { directoryOf, fileOf, readSurvey, settingsCheck, surveyCommand, surveyed } from './survey.ts';
 
 const timeoutOf = (spec: RedisSpec): number => seconds(parseDuration(spec.timeout ?? '1h')!);
 
@@ -25,6 +25,7 @@ function requirements(spec: RedisSpec, facts: Facts): Requirement[] {
       ? [problem('`socket` leads to the server, so `host` and `port` cannot stand beside it')]
       : []),
     ...surveyed(spec, facts),
+    ...settingsCheck(spec, facts),
   ];
 }
 

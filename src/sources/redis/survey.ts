@@ -19,17 +19,14 @@ export type ServerFacts = {
   appendFile: string | null;
   appendDirectory: string | null;
   checksum: string | null;
-  settings: Record<string, string | null>;
   /** Why the user may not be sent a dump; null where it may or where nobody says. */
   refused: string | null;
 };
 
-const asked = ['dir', 'dbfilename', 'appendfilename', 'appenddirname', 'rdbchecksum'];
-
 const script = `
 said=$("$cli" "$@" INFO 2>&1) || { printf '%s\\n' "$said" >&2; exit 1; }
 printf '%s\\n' "$said"
-for name in $names; do
+for name in dir dbfilename appendfilename appenddirname rdbchecksum; do
   printf '\\n#config %s\\n' "$name"
   "$cli" "$@" CONFIG GET "$name" 2>/dev/null
 done
@@ -37,14 +34,12 @@ printf '\\n#sync\\n'
 "$cli" "$@" ACL DRYRUN "$("$cli" "$@" ACL WHOAMI 2>/dev/null)" SYNC 2>/dev/null
 exit 0`;
 
-/** One process group, some ten questions. Names of settings are kebab-case by the schema, so they need no quoting. */
 export function surveyCommand(spec: RedisSpec, facts: Facts): Command {
-  const names = [...asked, ...Object.keys(spec.settings ?? {})].join(' ');
-  return talk(spec, facts, { does: 'ask the server what it is', script, parameters: { names } });
+  return talk(spec, facts, { does: 'ask the server what it is', script });
 }
 
 /** Throws an Error with one sentence where the server refused. */
-export function readSurvey(spec: RedisSpec, printed: string): Survey {
+export function readSurvey(_spec: RedisSpec, printed: string): Survey {
   const [info = '', ...sections] = printed.replaceAll('\r', '').split(/\n#(?=config |sync\n)/);
   const value = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? '';
   refuse(info);
@@ -66,7 +61,6 @@ export function readSurvey(spec: RedisSpec, printed: string): Survey {
     appendFile: config('appendfilename'),
     appendDirectory: config('appenddirname'),
     checksum: config('rdbchecksum'),
-    settings: Object.fromEntries(Object.keys(spec.settings ?? {}).map((name) => [name, config(name)])),
     refused:
       /no permissions to run the '(p?sync)'/.exec(sections.find((text) => text.startsWith('sync')) ?? '')?.[0] ?? null,
   };
@@ -104,7 +98,6 @@ export function surveyed(spec: RedisSpec, facts: Facts): Requirement[] {
     method === 'bgsave' &&
       directoryOf(spec, facts) === null &&
       'the server does not say where its dump lies (CONFIG GET dir is refused); write `data-directory`',
-    ...settingProblems(spec, server),
   ];
   const warnings = [
     server.role === 'slave' &&
@@ -123,14 +116,28 @@ export function surveyed(spec: RedisSpec, facts: Facts): Requirement[] {
   ];
 }
 
-function settingProblems({ settings = {} }: RedisSpec, server: ServerFacts): string[] {
-  return Object.entries(settings).flatMap(([name, wanted]) => {
-    const is = server.settings[name] ?? null;
-    if (is === String(wanted)) return [];
-    // Some settings are passwords.
-    const seen = is === null ? 'not to be read' : /pass|auth/.test(name) ? 'another' : `"${is}"`;
-    return [`the server's setting ${name} is ${seen}, and the plan wants "${wanted}"`];
-  });
+/** Names are kebab-case by the schema; a value is the rest of its line. Some settings are passwords, so those are not told. */
+const settingsScript = `
+printf '%s\\n' "$settings" | while read -r name wanted; do
+  said=$("$cli" "$@" CONFIG GET "$name" 2>&1 </dev/null; echo .)
+  said=\${said%"
+."}
+  is=\${said#"$name
+"}
+  if [ "$is" = "$said" ]; then is='not to be read'
+  elif [ "$is" = "$wanted" ]; then continue
+  else case $name in *pass*|*auth*) is='another' ;; *) is="\\"$is\\"" ;; esac
+  fi
+  printf 'the setting %s of the server is %s, and the plan wants "%s"\\n' "$name" "$is" "$wanted"
+done`;
+
+/** What the server must be set to is read back right before each backup. */
+export function settingsCheck(spec: RedisSpec, facts: Facts): Requirement[] {
+  const lines = Object.entries(spec.settings ?? {}).map(([name, wanted]) => `${name} ${wanted}`);
+  if (lines.length === 0 || facts.survey === null) return [];
+  const parameters = { settings: lines.join('\n') };
+  const command = talk(spec, facts, { does: 'compare the settings of the server', script: settingsScript, parameters });
+  return [{ need: 'check', title: 'the settings of the server', command }];
 }
 
 /** The directory of the server's files, as it sees it. */

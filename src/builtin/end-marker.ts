@@ -3,8 +3,11 @@
  * has 64 bytes and is the last that comes; without it the stream was cut.
  */
 
-/** `process` is the id of the script there. Without `status` the end never came. `bytes` of the program's own output. */
-export type Report = { begun: boolean; process?: number; status?: number; word?: string; bytes: number };
+/**
+ * `process` is the id of the script there. Without `status` the end never came. `bytes` of the program's own output; `said` is
+ * what came instead of its begin.
+ */
+export type Report = { begun: boolean; process?: number; status?: number; word?: string; bytes: number; said?: string };
 
 const markBytes = 64;
 /** What a login shell may print before the stream begins. */
@@ -47,7 +50,7 @@ export class EndMarker {
   /** Nothing more will come. What was held back and is no mark is the end of a stream that was cut. */
   finish(): Report {
     const { process, bytes, held } = this;
-    if (process === undefined) return { begun: false, bytes: 0 };
+    if (process === undefined) return { begun: false, bytes: 0, said: held.subarray(-1000).toString() };
     const expected = this.live ? markBytes - 1 : markBytes;
     const field = held.subarray(this.end.length).toString('latin1');
     const match = /^(\d{1,3})(?: ([a-z]+))?\.*\n$/.exec(field);

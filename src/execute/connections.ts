@@ -46,7 +46,8 @@ const connectTime = 30_000;
 export function openConnections(host: ConnectionsHost): Connections {
   const clients = new Map<string, Promise<Client>>();
   const kept = new Map<string, Map<string, Place>>();
-  const masters = new Masters(host);
+  // A connection that broke is made anew for the next program.
+  const masters = new Masters(host, () => clients.clear());
   const reach = (place: Place): Promise<Client> => {
     const key = JSON.stringify(place);
     const known = clients.get(key) ?? reachNew(place, masters, host);
@@ -150,12 +151,16 @@ class Masters {
   private readonly sockets = new Map<string, Promise<string>>();
   private readonly groups: number[] = [];
   private folder: Promise<string> | undefined;
+  private made = 0;
 
-  constructor(private readonly host: ConnectionsHost) {}
+  constructor(
+    private readonly host: ConnectionsHost,
+    private readonly lost: () => void,
+  ) {}
 
   to(host: SshHost): Promise<string> {
     const key = JSON.stringify(host);
-    const known = this.sockets.get(key) ?? this.connect(host, String(this.sockets.size));
+    const known = this.sockets.get(key) ?? this.connect(host, String(++this.made));
     this.sockets.set(key, known);
     known.catch(() => this.sockets.delete(key));
     return known;
@@ -213,6 +218,8 @@ class Masters {
     let problem: string | null = null;
     void ended.then((text) => {
       problem = text;
+      this.sockets.delete(JSON.stringify(host));
+      this.lost();
     });
     const deadline = performance.now() + connectTime;
     while (!existsSync(socket)) {

@@ -83,9 +83,10 @@ export function startRemote(
       () => stop({ kind: 'timeout', error: tooSlow(launch) }),
       Math.min(launch.timeout * 1000, longestTimer),
     );
-  // Nobody reads any more: the program there would go on for nothing.
+  // Nobody reads any more, or nothing more will come: the program there would go on for nothing.
   void output.report.then((report) => {
-    if (report.broken && !over) void endThere({ kind: 'collateral', error: new Error('Nobody reads its output.') });
+    if ((report.broken || report.status === undefined) && !over)
+      void endThere({ kind: 'collateral', error: new Error('Nobody reads its output.') });
   });
   const finish: Started['finish'] = async (how, seconds) => {
     if (how === 'end-of-input') input?.end();
@@ -126,7 +127,7 @@ function judged({ end, report, said, asked }: Found, { argv }: Launch, { client 
   const { bytes, status, word } = report;
   const where = client.label;
   const program = `"${argv[0]}"`;
-  const why = lastLines(said);
+  const why = lastLines(said) || lastLines(report.said ?? '');
   const cut = (sentence: string): Translated => {
     const error = new TransientError(`${sentence}${why === '' ? '' : `: ${why}`}`);
     return { exitCode: null, signal: null, bytes, fault: { kind: 'cut', error } };

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 
 /**
  * Writes it into `directory/bin` and returns that folder, to be put first on PATH. `$KUBECTL_PODS` are the lines of `get pods`;
- * with `$KUBECTL_CUT` the output ends after so many bytes and the exit code is 0, and with `$KUBECTL_DEAF` nothing that is
- * written to it after the header arrives.
+ * with `$KUBECTL_CUT` the output ends after so many bytes and the exit code is 0, whatever the program does.
  */
 export function fakeKubectl(directory: string): string {
   const bin = join(directory, 'bin');
@@ -22,7 +21,8 @@ done
 case " $* " in *" gone "*) echo 'Error from server (NotFound): pods "gone" not found' >&2; exit 1 ;; esac
 while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 shift
-[ -z "$KUBECTL_CUT" ] || { setsid "$@" | head -c "$KUBECTL_CUT"; exit 0; }
+# What it has started goes on, as in a pod whose node lost its kubelet.
+[ -z "$KUBECTL_CUT" ] || { exec 3<&0; { setsid "$@" <&3 & } | head -c "$KUBECTL_CUT"; exit 0; }
 "$@"
 code=$?
 [ $code = 0 ] || echo "command terminated with exit code $code" >&2

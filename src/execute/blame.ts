@@ -72,12 +72,20 @@ export function asRunnerError(error: unknown): RunnerError {
   return new RunnerError(message, { cause: error });
 }
 
-/** The end of what a program said, in one line. */
+/**
+ * What a program said at its end, in one line: its last three lines, or the last one that calls itself an error with what stands
+ * behind it, since some repeat a long command there.
+ */
 export function lastLines(stderr: string): string {
-  const lines = stderr.split('\n').map((line) => line.trim());
-  return lines
-    .filter((line) => line !== '')
-    .slice(-3)
-    .join(' | ')
-    .slice(-600);
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const error = lines.findLastIndex((line) => /\b(ERROR|FATAL|PANIC): /.test(line));
+  if (error >= 0 && error < lines.length - 3)
+    return lines
+      .slice(error, error + 3)
+      .join(' | ')
+      .slice(0, 600);
+  return lines.slice(-3).join(' | ').slice(-600);
 }

@@ -3,7 +3,7 @@ import type { CapturePlan, Facts } from '../../kind.ts';
 import { parseDuration, seconds } from '../../units.ts';
 import { live, script } from './connection.ts';
 import { rememberSequences } from './contents.ts';
-import { filterOptions } from './patterns.ts';
+import { createsPublic, filterOptions } from './patterns.ts';
 import { pathFor } from './programs.ts';
 import { databaseOf, formatOf, found, majorOf, type Spec } from './spec.ts';
 
@@ -70,7 +70,8 @@ function globals(spec: Spec, facts: Facts): CapturePlan {
  * What a restore wants to know of the database, as one line of JSON: how to create it, and what the server must have. What the
  * server's first superuser owns stands in no list of dependencies.
  */
-const description = `select json_build_object(
+const description = (spec: Spec) => `select json_build_object(
+  'bySchema', ${createsPublic(spec)},
   'database', to_jsonb(d) - 'datacl' || jsonb_build_object('encoding', pg_encoding_to_char(d.encoding)),
   'extensions', (select coalesce(json_object_agg(extname, extversion), '{}') from pg_extension where extname <> 'plpgsql'),
   'roles', (select coalesce(json_agg(r.rolname order by r.rolname), '[]') from pg_roles r where
@@ -84,7 +85,7 @@ export function capture(spec: Spec, facts: Facts, moment?: Argument): CapturePla
   const format = formatOf(spec);
   if (format === 'globals') return globals(spec, facts);
   const connection = live(spec, databaseOf(spec), facts);
-  const described = script('describe.sql', connection, `${description};\n`, facts);
+  const described = script('describe.sql', connection, `${description(spec)};\n`, facts);
   const remembered = rememberSequences(connection, facts);
   const common = {
     cleanup: [],
@@ -92,7 +93,14 @@ export function capture(spec: Spec, facts: Facts, moment?: Argument): CapturePla
     learn: { pg_dump: { argv: [tool('pg_dump', facts), '--version'] }, database: described },
   };
   if (format === 'plain')
-    return { prepare: [remembered], produce: dump(spec, facts, moment, ['--format=plain']), ...common };
+    return {
+      prepare: [remembered],
+      produce: dump(spec, facts, moment, [
+        '--format=plain',
+        ...(createsPublic(spec) ? ['--clean', '--if-exists'] : []),
+      ]),
+      ...common,
+    };
   if (format === 'custom')
     return {
       prepare: [remembered],

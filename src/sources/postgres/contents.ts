@@ -2,7 +2,7 @@ import type { Argument, Command, Contents, Value } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
 import { type Connection, script, statements } from './connection.ts';
 import { definitions } from './definitions.ts';
-import { hasLargeObjects, rowsIncluded, tableIncluded } from './patterns.ts';
+import { dataIncluded, hasLargeObjects, rowsIncluded, tableIncluded } from './patterns.ts';
 import type { Spec } from './spec.ts';
 import { oneLine } from './sql.ts';
 
@@ -80,13 +80,13 @@ const sequences = `select ${name} as name, coalesce(
  */
 function sequenceValues(isLive: boolean): string {
   if (!isLive)
-    return `select 'value ' || name || chr(9) || value from (${sequences} and c.oid = any(:'relations'::oid[])) found order by name collate "C";\n`;
+    return `select 'value ' || name || chr(9) || value from (${sequences} and c.oid = any(:'sequences'::oid[])) found order by name collate "C";\n`;
   return `\\set before \`cat -- "$RUNNER_SEQUENCES" 2>/dev/null\`
 with earlier as (select split_part(line, chr(9), 1) as name, split_part(line, chr(9), 2)::numeric as value
     from unnest(string_to_array(:'before', chr(10))) line where line <> '')
 select 'value ' || name || chr(9) || case when earlier.value = found.value then found.value::text when earlier.value is null then '..' || found.value
     else least(earlier.value, found.value) || '..' || greatest(earlier.value, found.value) end
-  from (${sequences} and c.oid = any(:'relations'::oid[])) found left join earlier using (name) order by name collate "C";\n`;
+  from (${sequences} and c.oid = any(:'sequences'::oid[])) found left join earlier using (name) order by name collate "C";\n`;
 }
 
 /** Keeps the values of sequences for `contents`: run before the dump. */
@@ -119,6 +119,7 @@ export function contents(
     ...(moment === undefined ? [] : [`set transaction snapshot '`, moment, `';\n`]),
     list('relations', "c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')"),
     list('rows', rowsIncluded(spec)),
+    list('sequences', `c.relkind = 'S' and ${dataIncluded(spec)}`),
     `set search_path = '';\n`,
     ...(wanted === 'counts' ? counts(moment) : checksums(spec, isLive, moment)),
     'commit;\n',

@@ -13,10 +13,14 @@ export function server(spec: Spec, facts: Facts, name?: string): Connection {
   return live(plain, name ?? maintenanceOf(spec), facts);
 }
 
-/** A name inside a connection string inside an argument of psql's \connect: `a=b` and `postgresql://` are names too. */
+/**
+ * A name inside a connection string inside an argument of psql's \connect: `a=b` and `postgresql://` are names too. psql takes
+ * single quotes off first, and then the double quotes of an identifier.
+ */
 function reconnect(name: string): string {
-  const value = name.replaceAll(/['\\]/g, String.raw`\$&`);
-  return `\\connect '${`dbname='${value}'`.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\n`;
+  const connection = `dbname='${name.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
+  const quoted = `"${connection.replaceAll('"', '""')}"`;
+  return `\\connect '${quoted.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\n`;
 }
 
 /** Whether a database holds anything of a user's. */

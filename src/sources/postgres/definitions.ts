@@ -1,6 +1,6 @@
 /** What a dump holds beside rows, as lines `kind name` with a hash of its definition: what is lost or changed is named. */
-import { schemaIncluded } from './patterns.ts';
-import type { Spec } from './spec.ts';
+import { createsPublic, schemaIncluded } from './patterns.ts';
+import { formatOf, type Spec } from './spec.ts';
 import { oneLine } from './sql.ts';
 
 /**
@@ -94,6 +94,8 @@ const ofRelations: Group[] = [
 
 function ofSchemas(spec: Spec): Group[] {
   const schema = schemaIncluded(spec);
+  // SQL that is dumped by schemas makes `public` anew, without the grants that every new database has.
+  const losesPublic = formatOf(spec) === 'plain' && createsPublic(spec);
   const signature = `format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))`;
   const functions = `pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${schema} and not ${member('pg_proc', 'p.oid')}`;
   const types = `pg_type t join pg_namespace n on n.oid = t.typnamespace left join pg_class k on k.oid = t.typrelid
@@ -108,7 +110,7 @@ function ofSchemas(spec: Spec): Group[] {
     {
       kind: 'schema grant',
       sql: `select quote_ident(n.nspname), ${rights('n.nspowner', 'n.nspacl', 'n')} from pg_namespace n
-        where ${schema} and not ${member('pg_namespace', 'n.oid')}`,
+        where ${schema} and not ${member('pg_namespace', 'n.oid')}${losesPublic ? " and n.nspname <> 'public'" : ''}`,
     },
     {
       kind: 'type',

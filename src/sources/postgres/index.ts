@@ -4,6 +4,7 @@ import { capture } from './capture.ts';
 import { content } from './content.ts';
 import { databases } from './databases.ts';
 import { part, parts } from './parts.ts';
+import { createsPublic } from './patterns.ts';
 import { clients, folders, servers } from './programs.ts';
 import { requirements } from './requirements.ts';
 import { options, restore } from './restore.ts';
@@ -37,13 +38,14 @@ export const postgres: SourceKind<Spec> = {
   ask,
   manual: (spec) => {
     const into = 'createdb --template=template0 restored';
+    const clean = createsPublic(spec) ? ' --clean --if-exists' : '';
     switch (formatOf(spec)) {
       case 'custom':
-        return `(${into} && pg_restore --exit-on-error --dbname=restored)`;
+        return `(${into} && pg_restore --exit-on-error${clean} --dbname=restored)`;
       case 'plain':
         return `(${into} && psql -X -v ON_ERROR_STOP=1 --single-transaction --dbname=restored -o /dev/null -f -)`;
       case 'directory':
-        return `(tar -x -f - && ${into} && pg_restore --exit-on-error --jobs=2 --dbname=restored dump)`;
+        return `(tar -x -f - && ${into} && pg_restore --exit-on-error${clean} --jobs=2 --dbname=restored dump)`;
       case 'globals':
         return 'psql -X --dbname=postgres -f -';
     }

@@ -67,15 +67,25 @@ export function tableIncluded(spec: Spec): string {
   ].join(' and ');
 }
 
+/** Whether what a relation holds is dumped: the rows of a table, the value of a sequence. */
+export function dataIncluded(spec: Spec): string {
+  const without = spec['exclude-table-data'];
+  return without ? `not ${any(without.map(isTable))}` : 'true';
+}
+
 /** Whether the rows of a relation are dumped. */
 export function rowsIncluded(spec: Spec): string {
-  const without = spec['exclude-table-data'];
-  return `c.relkind = 'r' and c.relpersistence <> 't'${without ? ` and not ${any(without.map(isTable))}` : ''}`;
+  return `c.relkind = 'r' and c.relpersistence <> 't' and ${dataIncluded(spec)}`;
 }
 
 /** Whether large objects are in the dump: pg_dump takes them along only when it takes the whole database. */
 export function hasLargeObjects({ schemas, tables }: Spec): boolean {
   return !schemas && !tables;
+}
+
+/** A dump by schemas creates them, also `public`, which every new database has, and with other grants than there. */
+export function createsPublic(spec: Spec): boolean {
+  return spec.schemas !== undefined && spec.tables === undefined;
 }
 
 /** The same as options of pg_dump. */

@@ -2,6 +2,7 @@ import type { Argument, Command, Recipe } from '../../graph.ts';
 import type { Facts, RestoreOptions, Target } from '../../kind.ts';
 import { at, type Connection, live, statements } from './connection.ts';
 import { restoreTool, unpack, wholeArchive, wholeDump, wholeGlobals } from './content.ts';
+import { createsPublic } from './patterns.ts';
 import { pathFor } from './programs.ts';
 import { formatMade, maintenanceOf, type Spec } from './spec.ts';
 import { literal } from './sql.ts';
@@ -10,7 +11,12 @@ import { literal } from './sql.ts';
 export const options = { owner: 'boolean', privileges: 'boolean', jobs: 'number' } as const;
 
 /** What the manifest tells of the database that was dumped. Empty for what was made elsewhere. */
-type Described = { extensions?: Record<string, string>; roles?: string[]; database?: Record<string, unknown> };
+type Described = {
+  bySchema?: boolean;
+  extensions?: Record<string, string>;
+  roles?: string[];
+  database?: Record<string, unknown>;
+};
 
 export function describedBy(facts: Facts): Described {
   try {
@@ -58,8 +64,32 @@ function lacking(connection: Connection, facts: Facts, chosen: RestoreOptions): 
   return questions.length > 0 ? [statements(connection, questions, facts)] : [];
 }
 
+/** Of the list of an archive's entries, those that `drop` matches are left out; `name` is a file of the work directory. */
+export function listWithout(tool: string, drop: string, name: string): Command[] {
+  const all = `all-${name}`;
+  return [
+    { argv: [tool, '--list', { join: ['--file=', { work: all }] }, { work: 'dump' }] },
+    { argv: ['sed', '-n', '-e', `/^[0-9]*; [0-9]* [0-9]* ${drop} /d`, '-e', `w ${name}`, all], cwd: { work: '.' } },
+  ];
+}
+
+/** Whether the schema `public`, which is there already, stands in the archive. */
+export function hasPublic(spec: Spec, facts: Facts): boolean {
+  return describedBy(facts).bySchema ?? createsPublic(spec);
+}
+
+/** Loads the archive `{ work: 'dump' }`. */
+export function loadFile(spec: Spec, facts: Facts, connection: Connection, chosen: RestoreOptions): Command[] {
+  if (!hasPublic(spec, facts)) return [load(facts, connection, chosen, [{ work: 'dump' }])];
+  const list = { join: ['--use-list=', { work: 'entries' }] };
+  return [
+    ...listWithout(restoreTool(facts), 'SCHEMA - public', 'entries'),
+    load(facts, connection, chosen, [list, { work: 'dump' }]),
+  ];
+}
+
 /** pg_restore asks for a database in argv; an empty one lets the environment say which. */
-export function load(facts: Facts, connection: Connection, chosen: RestoreOptions, from: Argument[]): Command {
+function load(facts: Facts, connection: Connection, chosen: RestoreOptions, from: Argument[]): Command {
   return {
     argv: [
       restoreTool(facts),
@@ -87,27 +117,14 @@ export function runSql(facts: Facts, connection: Connection, more: Argument[]): 
  * Roles that exist already are fine, and so are tablespaces. The statements about these cannot stand in a block that forgives,
  * so they run by themselves behind the roles.
  */
-export function globalsRecipe(spec: Spec, facts: Facts): Recipe {
-  const connection = { ...live({ ...spec, settings: {} }, maintenanceOf(spec), facts), role: null };
+export function globalsRecipe(facts: Facts, connection: Connection): Recipe & Required<Pick<Recipe, 'load'>> {
   const ofTablespaces = String.raw`^\(\(CREATE\|ALTER\|COMMENT ON\) TABLESPACE \|\(GRANT\|REVOKE\) .* ON TABLESPACE \)`;
   const forgiving = 's/^CREATE ROLE .*;$/DO $runner$ BEGIN & EXCEPTION WHEN duplicate_object THEN NULL; END $runner$;/';
-  const split: Command = {
-    argv: [
-      'sed',
-      '-n',
-      '-e',
-      `/${ofTablespaces}/w tablespaces.sql`,
-      '-e',
-      `/${ofTablespaces}/d`,
-      '-e',
-      forgiving,
-      '-e',
-      'w roles.sql',
-    ],
-    cwd: { work: '.' },
-  };
+  const expressions = [`/${ofTablespaces}/w tablespaces.sql`, `/${ofTablespaces}/d`, forgiving, 'w roles.sql'];
   return {
-    intake: { consume: split },
+    intake: {
+      consume: { argv: ['sed', '-n', ...expressions.flatMap((one) => ['-e', one])], cwd: { work: '.' } },
+    },
     tail: wholeGlobals,
     load: [
       runSql(facts, connection, ['-f', { work: 'roles.sql' }]),
@@ -119,7 +136,8 @@ export function globalsRecipe(spec: Spec, facts: Facts): Recipe {
 /** Loads an artifact into a database that is there and empty. */
 export function restore(spec: Spec, target: Target, facts: Facts, chosen: RestoreOptions = {}): Recipe {
   const format = formatMade(spec, facts);
-  if (format === 'globals') return globalsRecipe(spec, facts);
+  if (format === 'globals')
+    return globalsRecipe(facts, { ...live({ ...spec, settings: {} }, maintenanceOf(spec), facts), role: null });
   const connection = at(spec, target, facts);
   const prepare = lacking(connection, facts, chosen);
   if (format === 'plain') {
@@ -139,11 +157,11 @@ export function restore(spec: Spec, target: Target, facts: Facts, chosen: Restor
       prepare,
       intake: { consume: unpack() },
       tail: wholeArchive,
-      load: [load(facts, connection, parallel, [{ work: 'dump' }])],
+      load: loadFile(spec, facts, connection, parallel),
     };
   }
-  // Several connections jump about in the archive, so it must be a file for them.
-  if (typeof chosen.jobs === 'number' && chosen.jobs > 1)
-    return { prepare, intake: { file: { work: 'dump' } }, load: [load(facts, connection, chosen, [{ work: 'dump' }])] };
+  // Several connections jump about in the archive, and a list of entries is made of it first: it must be a file for both.
+  if ((typeof chosen.jobs === 'number' && chosen.jobs > 1) || hasPublic(spec, facts))
+    return { prepare, intake: { file: { work: 'dump' } }, load: loadFile(spec, facts, connection, chosen) };
   return { prepare, intake: { consume: load(facts, connection, chosen, []) } };
 }

@@ -4,7 +4,7 @@ import { type Connection, elsewhere, scratchUser, script, statements } from './c
 import { archiveMajor, unpack, wholeArchive, wholeDump } from './content.ts';
 import { createLike } from './create.ts';
 import { installHint, type Tool, toolsOf } from './programs.ts';
-import { describedBy, load, restore, runSql } from './restore.ts';
+import { describedBy, globalsRecipe, listWithout, loadFile, restore, runSql } from './restore.ts';
 import { type Format, formatMade, type Spec, serverMajor } from './spec.ts';
 
 /** Seconds in which the server must have started. */
@@ -59,27 +59,13 @@ function server(postgres: string, psql: string): Held {
  * archive everything but its rows, since those of large objects are no part of its schema; of SQL the lines that look like it.
  */
 function statementsOf(format: Format, tool: string): Command[] {
-  const sed = (path: string, ...expressions: string[]): Command => ({
-    argv: ['sed', '-n', ...expressions.flatMap((one) => ['-e', one]), path],
-    cwd: { work: '.' },
-  });
   const wanted =
     '^\\(ALTER\\|GRANT\\|REVOKE\\|CREATE POLICY\\|CREATE EXTENSION\\|SET default_tablespace\\|SET client_encoding\\) ';
-  if (format === 'plain') return [sed('dump', `/${wanted}/w wants.sql`)];
-  const rows = '/^[0-9]*; [0-9]* [0-9]* \\(TABLE DATA\\|BLOBS\\) /d';
-  const [list, some] = [{ work: 'dump.list' }, { work: 'wants.list' }];
+  if (format === 'plain') return [{ argv: ['sed', '-n', '-e', `/${wanted}/w wants.sql`, 'dump'], cwd: { work: '.' } }];
+  const [some, sql] = [{ join: ['--use-list=', { work: 'wants' }] }, { join: ['--file=', { work: 'wants.sql' }] }];
   return [
-    { argv: [tool, '--list', { join: ['--file=', list] }, { work: 'dump' }] },
-    sed('dump.list', rows, 'w wants.list'),
-    {
-      argv: [
-        tool,
-        '--create',
-        { join: ['--use-list=', some] },
-        { join: ['--file=', { work: 'wants.sql' }] },
-        { work: 'dump' },
-      ],
-    },
+    ...listWithout(tool, '\\(TABLE DATA\\|BLOBS\\)', 'wants'),
+    { argv: [tool, '--create', some, sql, { work: 'dump' }] },
   ];
 }
 
@@ -186,21 +172,28 @@ function ownServer(spec: Spec, facts: Facts): Scratch {
     '--encoding=SQL_ASCII',
     '--locale=C',
   ];
-  const recipe: Recipe = {
+  const setUp: Recipe = {
     prepare: [
       { argv: ['mkdir', '-m', '0700', { work: 's' }] },
       { argv: [initdb.path, { join: ['--pgdata=', { work: 'data' }] }, ...init] },
     ],
     servers: [{ after: 'intake', held: server(postgres.path, psql.path) }],
+    intake: { discard: true },
+  };
+  const own = elsewhere(here, 'postgres');
+  if (format === 'globals')
+    return { recipe: { ...setUp, ...globalsRecipe(facts, own) }, target: { ...target, path: 'postgres' } };
+  const recipe: Recipe = {
+    ...setUp,
     ...(format === 'directory'
       ? { intake: { consume: unpack() }, tail: wholeArchive }
       : { intake: { file: { work: 'dump' } }, ...(format === 'plain' ? { tail: wholeDump } : {}) }),
     load: [
       ...statementsOf(format, pg_restore.path),
-      furnish(elsewhere(here, 'postgres'), restored, format, facts),
-      format === 'plain'
-        ? runSql(facts, connection, ['--single-transaction', '-f', { work: 'dump' }])
-        : load(facts, connection, { jobs, tablespaces: false }, [{ work: 'dump' }]),
+      furnish(own, restored, format, facts),
+      ...(format === 'plain'
+        ? [runSql(facts, connection, ['--single-transaction', '-f', { work: 'dump' }])]
+        : loadFile(spec, facts, connection, { jobs, tablespaces: false })),
     ],
   };
   return { recipe, target };
@@ -232,6 +225,10 @@ function given(spec: Spec, secret: string, facts: Facts): Scratch {
   ];
   // The database that the URL names is where one may connect; nothing in it is touched.
   const own = elsewhere(at, null);
+  if (formatMade(spec, facts) === 'globals')
+    return {
+      missing: 'roles belong to a whole server, and are not tried on one that others use: verify them in scratch',
+    };
   const recipe = restore(spec, target, facts);
   return {
     target,

@@ -54,6 +54,7 @@ export const survey: NonNullable<SourceKind<Spec>['survey']> = {
         `the service "${spec.service}" leads to the database "${data.database}" and not to "${wanted}": leave \`dbname\` out of the service file, or \`database\` out of the plan`,
       );
     const watched = Object.fromEntries(settable.map((name) => [name, watch[name]!]));
-    return { version, data: { ...data, watch: watched } satisfies Found };
+    // Packagers add their own: `15.18 (Debian 15.18-0+deb12u1)`.
+    return { version: version.split(' ', 1)[0]!, data: { ...data, watch: watched } satisfies Found };
   },
 };

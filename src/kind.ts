@@ -36,6 +36,8 @@ export type Facts = {
   /** Null where the live source did not answer (the house says so); absent where it was not asked. */
   survey?: Survey | null;
   made?: Made;
+  /** The commands run at a place or in an image: our own `runner-builtin` is not there. */
+  elsewhere?: true;
   /** Of a capture whose transforms compress: the source need not. */
   compressed?: true;
 };

@@ -4,6 +4,7 @@ import type { DestinationKind, SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';
 import { mariadb } from './sources/mariadb/index.ts';
+import { mongodb } from './sources/mongodb/index.ts';
 import { mysql } from './sources/mysql/index.ts';
 import { postgres } from './sources/postgres/index.ts';
 import { redis } from './sources/redis/index.ts';
@@ -20,7 +21,7 @@ export type AnySource = SourceKind<object>;
 export type AnyTransform = TransformKind<object>;
 export type AnyDestination = DestinationKind<object>;
 
-export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb];
+export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb, mongodb];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
 export const destinations: readonly AnyDestination[] = [local];
 

@@ -5,6 +5,8 @@ export type Site = {
   programs: Record<string, ProgramFact>;
   /** All that were found by name: those on PATH, then those in the folders of the kind. */
   installed: Record<string, { path: string; version: string }[]>;
+  /** It was asked by a shell there. */
+  elsewhere?: true;
 };
 
 /** `sh -c SCRIPT sh COUNT FOLDER... NAME...`: a line `name<TAB>path<TAB>1` (on PATH) or `0<TAB>version` for each program found. */
@@ -42,7 +44,7 @@ export function siteWords(names: readonly string[], folders: readonly string[]):
 }
 
 export function readSite(names: readonly string[], printed: string): Site {
-  const site: Site = { programs: {}, installed: {} };
+  const site: Site = { programs: {}, installed: {}, elsewhere: true };
   for (const name of names) {
     site.programs[name] = null;
     site.installed[name] = [];

@@ -46,6 +46,11 @@ export const formats = {
     pattern: /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?$/,
     expected: 'the name of a server setting such as work_mem',
   },
+  // What servers on Unix allow: mongodump and mongorestore refuse the rest, and may not be asked then.
+  'mongodb-database': {
+    pattern: /^[^/\\. "$\0]{1,63}$/,
+    expected: 'the name of a MongoDB database, without a space and any of / \\ . " $',
+  },
   variable: { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of an environment variable' },
   'file-name': { pattern: /^(?!\.{1,2}$)[^/\0]+$/, expected: 'the name of a file, without a folder' },
   'file-mode': { pattern: /^0[0-7]{3}$/, expected: 'a file mode in quotes such as "0600"' },

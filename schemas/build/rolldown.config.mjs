@@ -6,7 +6,7 @@ import { defineConfig } from 'rolldown';
 const root = join(import.meta.dirname, '..', '..');
 
 // Bundled: what every start needs. External: what is loaded only when it is used, or holds a native part.
-const external = ['execa', 'openpgp', 'listr2', 'libsql', 'pino'];
+const external = ['execa', 'openpgp', 'listr2', 'libsql', 'mongodb', 'pino'];
 
 /** The programs are started by their path, so they are executable files. */
 const executable = {

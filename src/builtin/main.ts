@@ -14,6 +14,8 @@ const programs: Record<string, () => Promise<Program>> = {
   'sqlite-copy': async () => (await import('./sqlite.ts')).copy,
   'sqlite-query': async () => (await import('./sqlite.ts')).query,
   'redis-check': async () => (await import('./redis.ts')).check,
+  mongo: async () => (await import('./mongo.ts')).mongo,
+  'mongo-archive': async () => (await import('./mongo-archive.ts')).mongoArchive,
   expand: async () => (await import('./expand.ts')).expand,
   count: async () => (await import('./count.ts')).count,
   receive: async () => (await import('./receive.ts')).receive,

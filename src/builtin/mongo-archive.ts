@@ -1,4 +1,5 @@
-import { Failure } from './failure.ts';
+import { once } from 'node:events';
+import { Failure, option } from './failure.ts';
 
 /** First four bytes of an archive, little-endian. */
 const magic = 0x8199e26d;
@@ -9,7 +10,37 @@ const largest = 48 * 1024 * 1024;
 
 export type Namespace = { database: string; collection: string; documents: number };
 
-/** What an archive holds: `server` is the version of the server that it was taken from. */
+/**
+ * `mongo-archive [--pass] [--count] [--oplog] [--database NAME]`: fails where standard input is no whole archive, or holds no oplog, or
+ * another database. With `--pass` it hands the bytes on: mongorestore waits for ever for what some cuts took away. With `--count` it says
+ * how many there were, and refuses an archive of nothing: a database that is not there makes one, and mongodump exits 0.
+ */
+export async function mongoArchive(args: string[]): Promise<void> {
+  const counted = { bytes: 0 };
+  const input = args.includes('--pass') ? handingOn(process.stdin, counted) : process.stdin;
+  const { namespaces } = await readArchive(input, { sums: !args.includes('--count') });
+  if (args.includes('--count')) {
+    if (!namespaces.some(({ database }) => database !== ''))
+      throw new Failure('the dump holds no collection: there is no such database, or nothing in it');
+    process.stderr.write(`runner-builtin mongo-archive: ${counted.bytes} bytes\n`);
+  }
+  if (args.includes('--oplog') && !namespaces.some(({ database }) => database === ''))
+    throw new Failure('the archive holds no oplog, so it has no one moment');
+  const wanted = option(args, 'database');
+  if (wanted === undefined) return;
+  const other = namespaces.find(({ database }) => database !== wanted);
+  if (other) throw new Failure(`the archive holds ${nameOf(other)}, and should hold the database ${wanted}`);
+}
+
+async function* handingOn(input: AsyncIterable<Uint8Array>, counted: { bytes: number }): AsyncGenerator<Uint8Array> {
+  for await (const chunk of input) {
+    counted.bytes += chunk.length;
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+    yield chunk;
+  }
+}
+
+/** What an archive holds: `server` is the version of the server that it was taken from. The oplog has no database. */
 export type ArchiveReport = { server: string; namespaces: Namespace[] };
 
 type Reading = { database: string; collection: string; crc: Crc64; documents: number; ended: boolean };
@@ -17,11 +48,14 @@ type Reading = { database: string; collection: string; crc: Crc64; documents: nu
 /**
  * Walks an archive of mongodump to its last byte and throws a Failure where it is not whole. Layout: the magic number, a block
  * (header, one metadata document a collection), then blocks of one namespace each: its name, documents, the terminator. A
- * block whose name says EOF closes its namespace and holds the CRC-64 (ECMA) of all its documents. Each collection of the first block
- * must be closed, so an archive that was cut between two blocks is found as well. Source of the format: common/archive of
- * github.com/mongodb/mongo-tools (archive.go, multiplexer.go, parser.go).
+ * block whose name says EOF closes its namespace and holds the CRC-64 (ECMA) of all its documents. All that the first block
+ * names (collections, views, the oplog) must be closed, so an archive that was cut between two blocks is found as well. Source of
+ * the format (without `sums` these are not compared): common/archive of github.com/mongodb/mongo-tools (archive.go, multiplexer.go, parser.go, demultiplexer.go).
  */
-export async function readArchive(input: AsyncIterable<Uint8Array>): Promise<ArchiveReport> {
+export async function readArchive(
+  input: AsyncIterable<Uint8Array>,
+  { sums = true }: { sums?: boolean } = {},
+): Promise<ArchiveReport> {
   const { BSON } = await import('mongodb');
   const bytes = new Bytes(input);
   const parse = (document: Buffer): Record<string, unknown> => {
@@ -36,18 +70,10 @@ export async function readArchive(input: AsyncIterable<Uint8Array>): Promise<Arc
   const open = new Map<string, Reading>();
   for (let document = await bytes.next(); document !== null; document = await bytes.next()) {
     const { db, collection, type } = parse(document);
-    // A time series has no data of its own: that lies in its buckets.
-    if (type === 'timeseries' || type === 'view') continue;
-    const reading = {
-      database: String(db),
-      collection: String(collection),
-      crc: new Crc64(),
-      documents: 0,
-      ended: false,
-    };
-    open.set(`${reading.database}.${reading.collection}`, reading);
+    const inBuckets = type === 'timeseries' && hasBuckets(String(header.server_version ?? ''));
+    begin(open, String(db), inBuckets ? `system.buckets.${collection}` : String(collection));
   }
-  while (!(await bytes.atEnd())) await readBlock(bytes, open, parse);
+  while (!(await bytes.atEnd())) await readBlock(bytes, open, parse, sums);
   const unfinished = [...open.values()].find(({ ended }) => !ended);
   if (unfinished) throw new Failure(`the archive was cut: the end of ${nameOf(unfinished)} is missing`);
   const namespaces = [...open.values()].map(({ database, collection, documents }) => ({
@@ -58,36 +84,40 @@ export async function readArchive(input: AsyncIterable<Uint8Array>): Promise<Arc
   return { server: String(header.server_version ?? ''), namespaces };
 }
 
+/** Until 8.3 the data of a time series lies in a collection of its own. */
+function hasBuckets(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < 8 || (major === 8 && minor < 3);
+}
+
+function begin(open: Map<string, Reading>, database: string, collection: string): Reading {
+  const reading = { database, collection, crc: new Crc64(), documents: 0, ended: false };
+  open.set(`${database}.${collection}`, reading);
+  return reading;
+}
+
 async function readBlock(
   bytes: Bytes,
   open: Map<string, Reading>,
   parse: (document: Buffer) => Record<string, unknown>,
+  sums: boolean,
 ): Promise<void> {
   const { db, collection, EOF, CRC } = parse(await bytes.document('the head of a block'));
-  const key = `${String(db)}.${String(collection)}`;
-  // What the prelude does not name (a view's definition, say) is closed like everything else.
-  const reading: Reading = open.get(key) ?? {
-    database: String(db),
-    collection: String(collection),
-    crc: new Crc64(),
-    documents: 0,
-    ended: false,
-  };
-  open.set(key, reading);
+  const reading = open.get(`${db}.${collection}`) ?? begin(open, String(db), String(collection));
   if (reading.ended) throw new Failure(`the archive is damaged: ${nameOf(reading)} goes on behind its end`);
   for (let document = await bytes.next(); document !== null; document = await bytes.next()) {
     if (EOF) throw new Failure(`the archive is damaged: ${nameOf(reading)} has a document in its last block`);
-    reading.crc.update(document);
+    if (sums) reading.crc.update(document);
     reading.documents += 1;
   }
   if (!EOF) return;
   reading.ended = true;
   const said = BigInt.asUintN(64, BigInt(String(CRC)));
-  if (said !== reading.crc.value())
+  if (sums && said !== reading.crc.value())
     throw new Failure(`the archive is damaged: the checksum of ${nameOf(reading)} does not fit`);
 }
 
-function nameOf({ database, collection }: Reading): string {
+function nameOf({ database, collection }: Pick<Reading, 'database' | 'collection'>): string {
   return database === '' ? collection : `${database}.${collection}`;
 }
 

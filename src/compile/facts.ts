@@ -19,7 +19,7 @@ export type ShelfFacts =
   | { unknown: string };
 
 /** What programs there are at one place. */
-export type Site = Pick<Facts, 'programs' | 'installed'>;
+export type Site = Pick<Facts, 'programs' | 'installed' | 'elsewhere'>;
 
 /** A live source, seen from where its programs run. */
 export type SourceFacts = {

@@ -175,10 +175,10 @@ function feed(stream: Writable, bytes: Uint8Array): void {
   (stream as unknown as Readable).resume();
 }
 
-/** Our own filter programs are no files on PATH; one may stand behind `nice` and `ionice`. */
+/** Our own filter programs are no files on PATH; one may stand behind `nice`, or behind what shuts it in. */
 function program(argv: readonly string[]): string[] {
   const at = argv.indexOf('runner-builtin');
-  const prefixed = at > 0 && ['nice', 'ionice'].includes(argv[0] ?? '');
+  const prefixed = at > 0 && ['nice', 'ionice', 'unshare', 'setpriv'].includes(argv[0] ?? '');
   if (at !== 0 && !prefixed) return [...argv];
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory)

@@ -141,7 +141,7 @@ export class Task {
     try {
       await pour({
         source: Readable.from(pieces(plain)),
-        decode: [],
+        decode: recipe.through ? await this.launches([recipe.through]) : [],
         intake: await this.intake(recipe),
         ...(recipe.tail ? { tail: recipe.tail } : {}),
         guard,
@@ -237,7 +237,7 @@ async function build(): Promise<void> {
   const { output } = await build({
     input: join(source, 'main.ts'),
     platform: 'node',
-    external: ['libsql'],
+    external: ['libsql', 'mongodb'],
     output: { format: 'esm', codeSplitting: false },
     write: false,
   });

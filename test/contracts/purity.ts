@@ -31,7 +31,8 @@ export function commandsOfStage(stage: Stage): Command[] {
 export function commandsOfRecipe(recipe: Recipe): Command[] {
   const finish = (recipe.finish ?? []).flatMap((assertion) => ('command' in assertion ? [assertion.command] : []));
   const consume = 'consume' in recipe.intake ? [recipe.intake.consume] : [];
-  return [...(recipe.prepare ?? []), ...consume, ...finish, ...(recipe.cleanup ?? [])];
+  const through = recipe.through ? [recipe.through] : [];
+  return [...(recipe.prepare ?? []), ...through, ...consume, ...finish, ...(recipe.cleanup ?? [])];
 }
 
 /** Names of all secrets that the commands are given. */

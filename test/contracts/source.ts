@@ -38,6 +38,8 @@ export type SourceCase = {
   query?: { sql: string; answer: string; harmful: string[] };
   /** Where the end of a plain stream lies, when what follows it carries nothing. */
   end?(plain: Buffer): number;
+  /** The name of the database that is restored into, where the server allows not every name. */
+  restoredTo?(name: string): string;
   /** Live data elsewhere, equal to the source's, for `relocate`. */
   elsewhere?: string;
 };
@@ -67,9 +69,11 @@ async function capture(context: SourceContext): Promise<Buffer> {
   return (await context.machine.task().capture(captureOf(context))).bytes;
 }
 
+const nameOf = ({ restoredTo }: SourceCase, name: string): string => restoredTo?.(name) ?? `-${name} \`é; $it`;
+
 /** A restore into a fresh place; where it went. */
 async function restore({ given, machine }: SourceContext, plain: Uint8Array, name: string): Promise<string> {
-  const path = given.kind.restores(given.spec) === 'database' ? `-${name} \`é; $it` : machine.path(name);
+  const path = given.kind.restores(given.spec) === 'database' ? nameOf(given, name) : machine.path(name);
   for (const command of given.kind.databases?.drop(given.spec, path, machine.facts) ?? [])
     await machine.task().run(command);
   for (const command of given.kind.databases?.create(given.spec, path, null, machine.facts) ?? [])

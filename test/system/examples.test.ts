@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join, resolve } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
 import { has } from '../helpers/programs.ts';
 import { freePort, populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
@@ -43,6 +44,22 @@ const needs: Record<string, { programs: string[]; make(folder: string): void; st
       const server = await RedisServer.start({ password, port });
       await populate(server, 10, 'session');
       return { env: { REDIS_PASSWORD: password, REDIS_PORT: String(port) }, end: () => server.end() };
+    },
+  },
+  'mongodb.yaml': {
+    // No server of it can be started here: one is named.
+    programs: ['mongodump', 'mongorestore', 'zstd', ...(mongoUri === '' ? ['mongod'] : [])],
+    make: () => {},
+    start: async () => {
+      const mongo = await openMongo();
+      const shop = mongo.database('shop');
+      await shop.dropDatabase();
+      await shop.collection('orders').insertMany([{ total: 1.5 }, { total: 2 }]);
+      const end = async () => {
+        await shop.dropDatabase();
+        await mongo.end();
+      };
+      return { env: { MONGODB_URI: mongoUri }, end };
     },
   },
   'command.yaml': {

@@ -1,0 +1,68 @@
+import type { MongoClient } from 'mongodb';
+import { Failure } from './failure.ts';
+import { collectionsOf, databasesOf, markName, type Scope } from './mongo-scope.ts';
+
+/** A database is there when it has collections; without a document in any of them it is empty. */
+export async function look(client: MongoClient, database: string): Promise<string> {
+  const all = await client.db(database).listCollections({}, { nameOnly: true }).toArray();
+  if (all.length === 0) return 'nothing\n';
+  for (const { name, type } of await collectionsOf(client, database)) {
+    if (
+      type !== 'view' &&
+      (await client
+        .db(database)
+        .collection(name)
+        .findOne({}, { projection: { _id: 1 } }))
+    )
+      return 'full\n';
+  }
+  return 'empty\n';
+}
+
+export async function drop(client: MongoClient, scope: Scope): Promise<string> {
+  if ('all' in scope) throw new Failure('all databases are never dropped at once');
+  for (const { name } of await databasesOf(client, scope)) await client.db(name).dropDatabase();
+  return '';
+}
+
+/** Each takes the place of its namesake at once; all that are named must be there before any is moved. */
+export async function move(
+  client: MongoClient,
+  { beside, target }: { beside: string; target: string },
+  collections: string[],
+): Promise<string> {
+  const known = new Map((await collectionsOf(client, beside)).map((info) => [info.name, info]));
+  const missing = collections.find((name) => !known.has(name));
+  if (missing !== undefined) {
+    const names = [...known.keys()].toSorted().join(', ');
+    throw new Failure(`the backup holds no collection ${missing}; it holds: ${names}`);
+  }
+  for (const name of collections) {
+    const info = known.get(name);
+    if (info?.type === 'timeseries') throw new Failure(`${name} is a time series, which a server cannot rename`);
+    if (info?.type === 'view') {
+      await client.db(target).dropCollection(name);
+      await client.db(target).createCollection(name, info.options as object);
+    } else {
+      const names = { renameCollection: `${beside}.${name}`, to: `${target}.${name}` };
+      await client.db('admin').command({ ...names, dropTarget: true });
+    }
+  }
+  return '';
+}
+
+/** An empty text takes the mark away. */
+export async function mark(client: MongoClient, database: string, text: string): Promise<string> {
+  const marks = client.db(database).collection<{ _id: string }>(markName);
+  if (text === '') await marks.drop();
+  else await marks.replaceOne({ _id: 'runner' }, { text }, { upsert: true });
+  return '';
+}
+
+export async function marked(client: MongoClient, database: string): Promise<string> {
+  const found = await client
+    .db(database)
+    .collection<{ _id: string; text?: string }>(markName)
+    .findOne({ _id: 'runner' });
+  return found?.text === undefined ? '' : `${found.text}\n`;
+}

@@ -155,6 +155,9 @@ function tableLines(spec: MysqlSpec): string[] {
   ];
 }
 
+/** A view over another database, by its normalised text: where the copy lies, that database is not, and the view cannot be. */
+const crossing = ['`[^`]*`[.]`[^`]*`[.]`', '(from|join) [(]*`[^`]*`[.]`'].join('|');
+
 /** Views, and what runs inside the server. A view's text names its own database, which the copy does not. */
 function objectLines(spec: MysqlSpec): string[] {
   const { triggers, routines, events } = wanted(spec);
@@ -165,7 +168,7 @@ function objectLines(spec: MysqlSpec): string[] {
       'VIEWS',
       'TABLE_NAME',
       [here, 'CHECK_OPTION', 'DEFINER', 'SECURITY_TYPE'],
-      `TABLE_SCHEMA = DATABASE()${chosenTables(spec, 'TABLE_NAME')}`,
+      `TABLE_SCHEMA = DATABASE() AND NOT ${here} REGEXP ${literal(crossing)}${chosenTables(spec, 'TABLE_NAME')}`,
     ),
     ...(triggers
       ? [
@@ -241,13 +244,11 @@ ask=$1 then=$2 made=$3 out=$4; shift 4
 LC_ALL=C sort "$out"`;
 
 export function contentsCommand(spec: MysqlSpec, facts: Facts, contents: Contents, options: ClientOptions): Command {
-  const rows = contents === 'counts' ? rowCounts(spec) : rowChecksums(spec);
-  const quotedSession = session.split('\n').map((one) => `SELECT ${literal(one)};`);
   const ask: Value = [
     session,
-    ...quotedSession,
+    ...session.split('\n').map((one) => `SELECT ${literal(one)};`),
     "SELECT 'START TRANSACTION WITH CONSISTENT SNAPSHOT;';",
-    rows,
+    contents === 'counts' ? rowCounts(spec) : rowChecksums(spec),
     sequences(spec),
     '',
   ].join('\n');

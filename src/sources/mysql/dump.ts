@@ -1,4 +1,4 @@
-import type { Argument, Command, Recipe, Tail } from '../../graph.ts';
+import type { Argument, Command, ExitRule, Recipe, Tail } from '../../graph.ts';
 import type { CapturePlan, Facts } from '../../kind.ts';
 import { clientFor, login, statement } from './connection.ts';
 import { mayReadPosition } from './privileges.ts';
@@ -98,6 +98,12 @@ function learn(spec: MysqlSpec, database: string, facts: Facts): Record<string, 
   };
 }
 
+/** A view whose table is gone, as a database may hold that is about to be restored: the dump goes on, and has its text. */
+const brokenViews: ExitRule = {
+  code: 2,
+  lines: [{ pattern: String.raw`: Couldn't execute '.*\((1146|1356|1449)\)$`, means: 'warning' }],
+};
+
 export function capture(spec: MysqlSpec, facts: Facts): CapturePlan {
   const rest = { prepare: [], cleanup: [], plain: { unknown: true } as const };
   if (spec.part && 'users' in spec.part)
@@ -105,7 +111,10 @@ export function capture(spec: MysqlSpec, facts: Facts): CapturePlan {
   const database = databaseOf(spec, facts);
   if (database === null)
     throw new Error('a mysql source was to be dumped without a database although preflight passed');
-  return { ...rest, produce: dumpCommand(spec, database, facts), learn: learn(spec, database, facts) };
+  const damaged = spec.part && 'damaged' in spec.part;
+  const dump = dumpCommand(spec, database, facts, damaged ? ['--force'] : []);
+  const produce = damaged ? { ...dump, exits: [brokenViews] } : dump;
+  return { ...rest, produce, learn: learn(spec, database, facts) };
 }
 
 /** The stream is read to its end, and the last line must be the one that a whole dump ends with. */

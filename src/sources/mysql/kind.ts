@@ -27,7 +27,7 @@ export const mysqlKind = (type: Flavour): SourceKind<MysqlSpec> => ({
   restores: () => 'database',
   databases: databases(type),
   home: named,
-  relocate: (spec, name) => ({ ...spec, part: { database: name } }),
+  relocate: (spec, name) => ({ ...spec, part: { database: name, damaged: true } }),
   restore,
   questions: ['sql', 'contents'],
   ask,

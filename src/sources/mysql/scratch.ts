@@ -69,7 +69,6 @@ function initialise({ flavour, path }: Program, folded: string[]): Command {
 const throwAway = [
   '--skip-networking',
   '--skip-log-bin',
-  '--skip-name-resolve',
   '--event-scheduler=OFF',
   '--innodb-flush-log-at-trx-commit=0',
   '--innodb-doublewrite=0',

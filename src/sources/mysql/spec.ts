@@ -3,8 +3,13 @@ import type { SourceMariadb, SourceMysql } from '../../plan/generated/types.ts';
 
 export type Flavour = 'mysql' | 'mariadb';
 
-/** A source as the plan writes it, or one artifact of it: `part` is never written in a plan. */
-export type MysqlSpec = (SourceMysql | SourceMariadb) & { part?: { database: string } | { users: true } };
+/**
+ * A source as the plan writes it, or one artifact of it: `part` is never written in a plan. `damaged` databases are dumped before a
+ * restore replaces them: what is broken in them is told, and does not stop the copy.
+ */
+export type MysqlSpec = (SourceMysql | SourceMariadb) & {
+  part?: { database: string; damaged?: true } | { users: true };
+};
 
 /** What the survey read, in `facts.survey.data`. */
 export type Surveyed = {

@@ -21,7 +21,7 @@ const ask = {
     `SELECT CONCAT('SHOW GRANTS FOR ', IF(is_role = 'Y', QUOTE(User), ${account}), ';') FROM mysql.user WHERE User NOT IN (${own}) ORDER BY is_role DESC, User, Host;`,
   ],
   mysql: [
-    `SELECT 'SET SESSION print_identified_as_hex = ON;';`,
+    `SELECT 'SET SESSION print_identified_with_as_hex = ON;';`,
     `SELECT CONCAT('SHOW CREATE USER ', ${account}, ';') FROM mysql.user WHERE User NOT IN (${own}) ORDER BY User, Host;`,
     `SELECT CONCAT('SHOW GRANTS FOR ', ${account}, ';') FROM mysql.user WHERE User NOT IN (${own}) ORDER BY User, Host;`,
   ],

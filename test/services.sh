@@ -3,7 +3,7 @@
 # container engine. Tests start the servers themselves, each its own. Where something cannot be installed (no apt-get, not
 # root, no network) this says which tests will be skipped, and that is no failure.
 #
-# Newer servers are unpacked beside the system's into $RUNNER_TEST_SERVERS (default /opt/runner-test): postgresql-17, mysql.
+# Newer servers are unpacked beside the system's into $RUNNER_TEST_SERVERS (default /opt/runner-test): postgresql-17, mysql, valkey.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 servers=${RUNNER_TEST_SERVERS:-/opt/runner-test}
@@ -46,6 +46,7 @@ if can_install; then
   mkdir -p "$servers"
   sh "$here/services/beside.sh" trixie postgresql-17 "$servers/postgresql-17" usr/lib/postgresql/17/bin/postgres
   sh "$here/services/beside.sh" sid mysql-server "$servers/mysql" usr/sbin/mysqld
+  sh "$here/services/beside.sh" trixie valkey-server "$servers/valkey" usr/bin/valkey-server
   sh "$here/services/docker.sh" "$servers/docker"
 fi
 exit 0

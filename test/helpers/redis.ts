@@ -3,12 +3,19 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { has } from './programs.ts';
 
 /** Whether there is a server with its client and its checker. */
 export const hasRedis = (): boolean => has('redis-server', 'redis-cli', 'redis-check-rdb');
+
+/** Where Valkey is: on PATH, or where the tests' own servers lie beside the system's. */
+export function valkeyFolder(): string | null {
+  const own = join(process.env.RUNNER_TEST_SERVERS ?? '/opt/runner-test', 'valkey/usr/bin');
+  const folders = [...(process.env.PATH ?? '').split(delimiter), own];
+  return folders.find((folder) => folder !== '' && existsSync(join(folder, 'valkey-server'))) ?? null;
+}
 
 export type ServerOptions = {
   directory?: string;
@@ -17,6 +24,8 @@ export type ServerOptions = {
   settings?: string[];
   /** Listens on TCP too. */
   port?: number;
+  /** Another server of the same protocol. */
+  program?: string;
 };
 
 export class RedisServer {
@@ -110,7 +119,10 @@ function attempt(act: () => string): string {
   }
 }
 
-function launch(directory: string, { password, settings = [], port = 0 }: ServerOptions): ChildProcess {
+function launch(
+  directory: string,
+  { password, settings = [], port = 0, program = 'redis-server' }: ServerOptions,
+): ChildProcess {
   const args = [
     '--port',
     String(port),
@@ -129,7 +141,7 @@ function launch(directory: string, { password, settings = [], port = 0 }: Server
     ...(password === undefined ? [] : ['--requirepass', password]),
     ...settings,
   ];
-  return spawn('redis-server', [...args, '--logfile', join(directory, 'log'), ...own], { stdio: 'ignore' });
+  return spawn(program, [...args, '--logfile', join(directory, 'log'), ...own], { stdio: 'ignore' });
 }
 
 /** A port of loopback that nobody listens on. */
@@ -251,10 +263,10 @@ export async function dumps(server: RedisServer): Promise<Map<string, string>> {
 }
 
 /** The fingerprint of a dump's data, by a server that loads it. */
-export async function fingerprintOf(path: string): Promise<string> {
+export async function fingerprintOf(path: string, program = 'redis-server'): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'));
   symlinkSync(path, join(directory, 'dump.rdb'));
-  const server = await RedisServer.start({ directory });
+  const server = await RedisServer.start({ directory, program });
   try {
     return await fingerprint(server);
   } finally {

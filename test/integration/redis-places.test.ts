@@ -1,4 +1,5 @@
 /** A Redis server that only programs beside it can reach: in a container without network, and at the far end of ssh. */
+import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type Container, dockerEngine } from '../helpers/docker.ts';
 import { fill, fingerprint, hasRedis, populate, RedisServer } from '../helpers/redis.ts';
-import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { cli as program, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { hasSshd, type Sshd, startSshd } from '../helpers/ssh.ts';
 
 const engine = hasRedis() ? dockerEngine() : null;
@@ -49,14 +50,14 @@ describe.skipIf(!engine)('in a container', () => {
   /** The same directory, as the machine sees it: a server here shows what is in it. */
   let data: string;
 
+  const image = () => engine!.image('redis', ['redis-server', 'redis-cli', 'redis-check-rdb']);
   const start = async (settings: string[]) => {
     data = join(place.path, 'data');
     mkdirSync(data);
     chmodSync(data, 0o777);
-    const image = engine!.image('redis', ['redis-server', 'redis-cli', 'redis-check-rdb', 'basename']);
     const args = ['redis-server', '--port', '0', '--unixsocket', '/data/s', '--dir', '/data', '--save', ''];
     const fast = ['--repl-diskless-sync-delay', '0', '--requirepass', password];
-    container = engine!.run(image, [...args, ...fast, ...settings], { args: [`--volume=${data}:/data`] });
+    container = engine!.run(image(), [...args, ...fast, ...settings], { args: [`--volume=${data}:/data`] });
     await answering();
   };
   const answering = async () => {
@@ -91,6 +92,33 @@ describe.skipIf(!engine)('in a container', () => {
     await succeeds('restore', 'plan.yaml', 'cache', '--latest', '--yes');
     expect(await seen(fingerprint)).toBe(before);
     expect(container.processes().filter((line) => !/redis-server|init/.test(line))).toEqual([]);
+  }, 120_000);
+
+  it('is proven in a throw-away container, and has no connection of ours when the runner was killed', async () => {
+    await start(['--rdb-key-save-delay', '200']);
+    await makeData();
+    const assert = [{ contents: 'checksums', compare: 'source' }];
+    write(
+      { socket: '/data/s', 'run-in': { docker: container.name } },
+      { verify: ['content', { restore: { into: { docker: image() }, assert } }] },
+    );
+    await succeeds('apply', 'plan.yaml');
+    cli('CONFIG', 'SET', 'rdb-key-save-delay', '20000');
+    const others = () =>
+      cli('CLIENT', 'LIST')
+        .split('\n')
+        .filter((line) => !line.includes('cmd=client'));
+    const child = spawn(process.execPath, ['--', program, 'apply', 'plan.yaml'], {
+      cwd: place.path,
+      env: { PATH: process.env.PATH, HOME: place.path, REDIS_PASSWORD: password, ...engine!.env },
+      stdio: 'ignore',
+    });
+    for (let turn = 0; turn < 200 && !others().some((line) => line.includes('flags=S')); turn += 1) await sleep(100);
+    expect(others()).toEqual([expect.stringContaining('flags=S')]);
+    child.kill('SIGKILL');
+    const killed = Date.now();
+    while (others().length > 0 && Date.now() - killed < 10_000) await sleep(100);
+    expect(others()).toEqual([]);
   }, 120_000);
 
   it('saves by itself, and its volume gets the dump while it stands still, log of writes and all', async () => {

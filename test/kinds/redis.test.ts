@@ -1,9 +1,10 @@
 import { copyFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterAll, describe } from 'vitest';
 import { redis } from '../../src/sources/redis/index.ts';
 import { describeSource } from '../contracts/describe.ts';
-import { fill, fingerprint, fingerprintOf, freePort, hasRedis, RedisServer } from '../helpers/redis.ts';
+import { able } from '../helpers/programs.ts';
+import { fill, fingerprint, fingerprintOf, freePort, hasRedis, RedisServer, valkeyFolder } from '../helpers/redis.ts';
 import { temporary } from './temporary.ts';
 
 const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join('');
@@ -62,3 +63,19 @@ describe.skipIf(!hasRedis())('redis', () => {
       return makeCase({ socket: server.socket }, server, ['redis-check-rdb']);
     }));
 });
+
+const valkey = valkeyFolder();
+const redisPrograms = ['redis-cli', 'redis-server', 'redis-check-rdb'];
+
+describe.skipIf(!able(hasRedis() && valkey !== null, 'valkey-server'))('valkey, by its own programs', () =>
+  describeSource('redis', async () => {
+    process.env.PATH = `${process.env.PATH}${delimiter}${valkey}`;
+    const program = join(valkey!, 'valkey-server');
+    const server = await filled({ program });
+    const given = await makeCase({ socket: server.socket }, server, redisPrograms);
+    return {
+      ...given,
+      fingerprint: (path: string | null) => (path === null ? fingerprint(server) : fingerprintOf(path, program)),
+    };
+  }),
+);

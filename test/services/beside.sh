@@ -14,7 +14,8 @@ mmdebstrap --quiet --variant=extract --include="$package" \
   "$suite" "$directory" "${mirror:-http://deb.debian.org/debian}" >"$directory.log" 2>&1 || skip "see $directory.log"
 libraries=$(dirname "$(find "$directory/usr/lib" -name 'libc.so.6' | head -n 1)")
 loader=$(find "$directory/usr" -name 'ld-linux-*' | head -n 1)
-find "$directory"/usr/lib/postgresql/*/bin "$directory"/usr/bin/mysql* "$directory"/usr/sbin/mysqld -type f 2>/dev/null |
+find "$directory"/usr/lib/postgresql/*/bin "$directory"/usr/bin/mysql* "$directory"/usr/sbin/mysqld \
+  "$directory"/usr/bin/valkey-* -type f 2>/dev/null |
   while read -r file; do
     # A program that is no ELF file has no interpreter to set.
     patchelf --print-interpreter "$file" >/dev/null 2>&1 || continue

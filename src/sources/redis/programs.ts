@@ -8,11 +8,15 @@ export const programNames = ['redis', 'valkey'].flatMap((brand) =>
   Object.values(tools).map((name) => `${brand}-${name}`),
 );
 
-/** The program as it is found there, the server's own brand first; null where there is neither. */
+/**
+ * The program as it is found there; null where there is neither. The server's own brand goes first, then what is not older than
+ * the server: Valkey counts on from 7.2, so a newer number reads what an older one wrote.
+ */
 export function found(facts: Facts, which: Tool): string | null {
   const brands = facts.survey?.data.brand === 'valkey' ? ['valkey', 'redis'] : ['redis', 'valkey'];
-  const names = brands.map((brand) => `${brand}-${tools[which]}`);
-  return names.find((name) => facts.programs[name]) ?? null;
+  const names = brands.map((brand) => `${brand}-${tools[which]}`).filter((name) => facts.programs[name]);
+  const able = names.find((name) => !isOlder(versionNumbers(facts.programs[name]?.version), serverVersion(facts)));
+  return able ?? names[0] ?? null;
 }
 
 /** Its name, also where it is missing: then starting it says so. */

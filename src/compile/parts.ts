@@ -1,6 +1,7 @@
 /** The parts of a backup: those that a capture will make, and those that a manifest names, each with the spec that opens it. */
 import { artifactOf, madeOf, partLabel, partOf } from '../catalog/artifacts.ts';
 import type { Artifact, Manifest } from '../catalog/format.ts';
+import { partSuffix } from '../catalog/part-name.ts';
 import type { PartId, Requirement } from '../graph.ts';
 import type { Facts, Made } from '../kind.ts';
 import type { Configured } from '../plan/resolved.ts';
@@ -23,6 +24,9 @@ export function plannedParts(source: Configured, facts: Facts): { parts: Planned
     if (parts === null) return { parts: [single], problem: null };
     if (parts.length === 0)
       return { parts: [], problem: 'nothing of it is chosen by the plan, so there is nothing to back up' };
+    // Their artifacts would have the same key.
+    const names = new Set(parts.map(partSuffix));
+    if (names.size < parts.length) return { parts: [], problem: 'two parts of it have the same name' };
     const all = parts.map(({ name, purpose, spec }) => ({ name, purpose, source: { ...source, spec: { ...spec } } }));
     return { parts: all, problem: null };
   } catch (error) {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
+import { major, Postgres, programsOf } from '../helpers/postgres.ts';
 import { has } from '../helpers/programs.ts';
 import { freePort, populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
@@ -13,6 +14,15 @@ const env = { BACKUP_PASSPHRASE: 'correct horse battery staple' };
 
 /** A server that an example speaks to, and how it is found. */
 type Started = { env: Record<string, string>; end(): Promise<void> };
+
+const postgresProgram = join(programsOf(major ?? 15) ?? '/nowhere', 'postgres');
+
+async function startPostgres(): Promise<Started> {
+  const server = await Postgres.start();
+  await server.query("create role backup login password 'secret'; grant pg_read_all_data to backup");
+  await server.create('orders', "create table customers (name text); insert into customers values ('ada')");
+  return { env: { DB_PORT: String(server.port), DB_PASSWORD: 'secret' }, end: () => server.stop() };
+}
 
 /** What an example wants on the machine, and the data that it speaks of. */
 const needs: Record<string, { programs: string[]; make(folder: string): void; start?(): Promise<Started> }> = {
@@ -62,6 +72,8 @@ const needs: Record<string, { programs: string[]; make(folder: string): void; st
       return { env: { MONGODB_URI: mongoUri }, end };
     },
   },
+  'postgres.yaml': { programs: ['zstd', 'psql', postgresProgram], make: () => {}, start: startPostgres },
+  'postgres-all.yaml': { programs: ['zstd', 'psql', postgresProgram], make: () => {}, start: startPostgres },
   'command.yaml': {
     programs: [],
     make: (folder) => {

@@ -62,7 +62,12 @@ export function inspectionKey(backup: string, index: number): string {
 /** For what touches the live source: its own programs, what it said of itself, and how a backup of it will be made. */
 export function sourceFacts(facts: RunFacts, { name, source }: Pick<ResolvedBackup, 'name' | 'source'>): Facts {
   const { site, survey } = facts.sources?.[name] ?? { site: siteOf(facts) };
-  return { ...site, ...(survey === undefined ? {} : { survey }), made: plannedMade(source, survey ?? null) };
+  return {
+    ...site,
+    ...(source.place ? { elsewhere: true as const } : {}),
+    ...(survey === undefined ? {} : { survey }),
+    made: plannedMade(source, survey ?? null),
+  };
 }
 
 /** For what opens an artifact here. */

@@ -2,6 +2,7 @@ import type { Argument, Command, ExitRule, Requirement } from '../../graph.ts';
 import type { Facts, RestoreOptions, SourceKind } from '../../kind.ts';
 import type { SourceFiles as FilesSpec } from '../../plan/generated/types.ts';
 import { exclusions } from './exclude.ts';
+import { expandThere } from './expand-there.ts';
 
 /** Exit 1 of tar means "some files differ"; what it says decides how bad that is. Exit 2 is always a failure. */
 const exits: ExitRule[] = [
@@ -40,20 +41,22 @@ function baseOf(spec: FilesSpec): string {
 }
 
 /** Globs and optional paths are looked up when the backup starts; plain names go to tar as they are. */
-function names(spec: FilesSpec): { prepare: Command[]; argv: Argument[] } {
+function names(spec: FilesSpec, facts: Facts): { prepare: Command[]; argv: Argument[] } {
   const base = baseOf(spec);
   const paths = spec.paths.map((path) => inside(path, base));
   if (!spec.optional && !paths.some(hasGlob)) return { prepare: [], argv: ['--no-unquote', '--', ...paths] };
   const list = { work: 'names' };
+  const argv = ['--null', { join: ['--files-from=', list] }];
+  if (facts.elsewhere) return { prepare: [expandThere(base, list, spec.optional === true, paths)], argv };
   const optional = spec.optional ? ['--optional'] : [];
   return {
     prepare: [{ argv: ['runner-builtin', 'expand', '--base', base, '--output', list, ...optional, '--', ...paths] }],
-    argv: ['--null', { join: ['--files-from=', list] }],
+    argv,
   };
 }
 
 function produce(spec: FilesSpec, facts: Facts): { prepare: Command[]; command: Command } {
-  const { prepare, argv } = names(spec);
+  const { prepare, argv } = names(spec, facts);
   return {
     prepare,
     command: {

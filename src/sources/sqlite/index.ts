@@ -30,7 +30,7 @@ function safeMode(facts: Facts): string[] {
  * busy database. The query in it takes the snapshot, and the copy is made of the same connection.
  */
 function copy(path: string, facts: Facts): Command {
-  if (!facts.programs.sqlite3)
+  if (!facts.programs.sqlite3 && !facts.elsewhere)
     return { argv: ['runner-builtin', 'sqlite-copy', path, 'copy.sqlite'], cwd: { work: '.' } };
   return {
     argv: [
@@ -47,12 +47,20 @@ function copy(path: string, facts: Facts): Command {
 }
 
 function query(path: Argument, sql: string, facts: Facts): Command {
-  if (!facts.programs.sqlite3) return { argv: ['runner-builtin', 'sqlite-query', path, sql] };
+  if (!facts.programs.sqlite3 && !facts.elsewhere) return { argv: ['runner-builtin', 'sqlite-query', path, sql] };
   return { argv: [...shell, '-noheader', ...safeMode(facts), ...wait, protectPath(path), protect(sql)] };
 }
 
-function requirements(spec: SqliteSpec): Requirement[] {
+const noProgram: Requirement = {
+  need: 'program',
+  program: 'sqlite3',
+  why: 'a database elsewhere is copied by it',
+  hint: 'apt-get install sqlite3 there, or: apk add sqlite',
+};
+
+function requirements(spec: SqliteSpec, facts: Facts): Requirement[] {
   return [
+    ...(facts.elsewhere ? [noProgram] : []),
     {
       need: 'path',
       path: spec.path,

@@ -67,7 +67,8 @@ export function recipeLines(origin: string, decode: Stage[], recipe: Recipe | nu
   const line = (command: Command) => shellLine(command, lookup);
   const servers = (after: 'prepare' | 'intake') =>
     (recipe.servers ?? []).filter((server) => server.after === after).map(({ held }) => `${line(held.command)} &`);
-  const links = [origin, ...decode.map(({ command }) => line(command))].join(' | ');
+  const filters = [...decode.map(({ command }) => command), ...(recipe.through ? [recipe.through] : [])];
+  const links = [origin, ...filters.map(line)].join(' | ');
   return [
     ...(recipe.prepare ?? []).map(line),
     ...servers('prepare'),

@@ -1,10 +1,10 @@
-import { answersOf, partLabel, partOf, plainSizeOf } from '../../catalog/artifacts.ts';
+import { answersOf, artifactOf, partLabel, partOf, plainSizeOf } from '../../catalog/artifacts.ts';
 import { Damaged } from '../../catalog/document.ts';
 import type { Artifact, Manifest } from '../../catalog/format.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import type { ReadManifest } from '../../catalog/manifest.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Level, VerifyPart } from '../../graph.ts';
+import type { Level, PartId, VerifyPart } from '../../graph.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { AssertionFailed } from './assertions.ts';
@@ -108,15 +108,20 @@ async function openCopy(
 }
 
 /** What is not opened is not proven: an artifact that the plan has no way to open is no matter to pass over. */
-function partFor({ parts }: VerifyAction, { id, artifacts }: Manifest, artifact: Artifact): VerifyPart {
+function partFor({ parts }: VerifyAction, manifest: Manifest, artifact: Artifact): VerifyPart {
+  const unproven = (why: string) => new Unproven(`${manifest.id} is unproven: ${why}`);
   const { name, purpose } = partOf(artifact);
   const part = parts.find((one) => one.name === name && one.purpose === purpose);
-  if (!part || parts.length !== artifacts.length)
-    throw new Unproven(
-      `${id} is unproven: it holds ${artifacts.length} artifacts, and what was to be opened are ${parts.length} others`,
-    );
-  if (part.missing !== undefined) throw new Unproven(`${id} is unproven: ${part.missing}`);
+  if (!part) throw unproven(`nothing here says how ${nameOf({ name, purpose })} is opened`);
+  const lost = parts.find((one) => artifactOf(manifest, one) === undefined);
+  if (lost) throw unproven(`it does not hold ${nameOf(lost)}`);
+  if (part.missing !== undefined) throw unproven(part.missing);
   return part;
+}
+
+function nameOf(part: PartId): string {
+  const label = partLabel(part);
+  return label === '' ? 'its artifact' : `its artifact "${label}"`;
 }
 
 async function openPart(

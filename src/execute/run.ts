@@ -9,7 +9,7 @@ import type { Emit } from '../report/events.ts';
 import type { RunContext } from './actions/context.ts';
 import { textOf } from './actions/errors.ts';
 import { backupOutcomes, exitCodeOf } from './actions/outcome.ts';
-import { performer } from './actions/perform.ts';
+import { performer, refuseUnfit } from './actions/perform.ts';
 import { openPlaces } from './actions/places.ts';
 import { type BackupOutcome, type RunRecord, runRecord } from './actions/record.ts';
 import { runnerVersion } from './actions/version.ts';
@@ -69,6 +69,7 @@ export async function executeGraph(graph: Graph, plan: ResolvedPlan, options: Ru
       signal: options.signal,
       emit,
       bindings: { 'run.id': run },
+      admit: (task) => refuseUnfit(context, task),
       redact: context.secrets.redact,
     });
     const backups = backupOutcomes(graph, results);

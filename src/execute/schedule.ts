@@ -13,6 +13,8 @@ export type RunGraphOptions = {
   emit: Emit;
   /** Bound before anything runs: `run.id`. */
   bindings?: Readonly<Record<string, string>>;
+  /** Throws why a task must not begin: asked before its scopes are entered. */
+  admit?(task: Task): void;
   /** Applied to every error message before it is bound, recorded or told. */
   redact?(text: string): string;
 };
@@ -109,6 +111,7 @@ class Run {
     const seconds = () => (performance.now() - began) / 1000;
     const outer = isLast ? this.patient() : interruption;
     try {
+      this.options.admit?.(task);
       await this.scopes.enter(task, outer);
       const signal = AbortSignal.any([outer, ...this.scopes.limits(task)]);
       const performed = await attempt(

@@ -1,5 +1,5 @@
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Action } from '../../graph.ts';
+import type { Action, Task } from '../../graph.ts';
 import type { Perform, PerformContext, Performed } from '../task-context.ts';
 import { admit, answersOf } from './admit.ts';
 import { assertAll } from './assertions.ts';
@@ -24,17 +24,17 @@ import { verify } from './verify.ts';
 
 /** How the actions of a graph are done in this run. */
 export function performer(run: RunContext): Perform {
-  return (action, context) => {
-    refuseUnfit(run, context);
-    return perform(action, run, context);
-  };
+  return (action, context) => perform(action, run, context);
 }
 
-/** Once a backup: what depends on its first task is skipped then, and its hooks of failure are told why. */
-function refuseUnfit(run: RunContext, { task }: PerformContext): void {
-  const why = task?.backup === undefined ? undefined : run.unfit.get(task.backup);
+/**
+ * Throws why a backup cannot be made, before anything of its first task begins. Once a backup: what depends on that task is
+ * skipped then, and its hooks of failure are told why.
+ */
+export function refuseUnfit(run: RunContext, { backup }: Task): void {
+  const why = backup === undefined ? undefined : run.unfit.get(backup);
   if (why === undefined) return;
-  run.unfit.delete(task!.backup!);
+  run.unfit.delete(backup!);
   throw new RunnerError(why, { exitCode: ExitCode.usage });
 }
 

@@ -84,7 +84,10 @@ export type Databases<Spec> = {
     write(spec: Spec, name: string, text: Argument, facts: Facts): Command[];
     read(spec: Spec, name: string, facts: Facts): Command;
   };
-  /** Renames `target`, where it exists, to `aside`, and `beside` to `target`, at once. Absent: the server cannot. */
+  /**
+   * Renames `target`, where it exists, to `aside`, and `beside` to `target`, at once; the mark of what becomes the target goes.
+   * Absent: the server cannot.
+   */
   swap?(spec: Spec, names: { beside: string; target: string; aside: string | null }, facts: Facts): Command[];
   /** Replaces the named parts of `target` (a table, a schema, a collection) by those of `beside`. */
   move?(spec: Spec, parts: readonly string[], names: { beside: string; target: string }, facts: Facts): Command[];
@@ -142,7 +145,7 @@ export interface SourceKind<Spec = never> {
   neighbours?(spec: Spec, facts: Facts): string[];
   /** At the live source before it is stopped: nothing more is written, and the file holds all data. Only where it answers. */
   quiet?(spec: Spec, facts: Facts): Command[];
-  /** Behind the swap at `path` of live data, while everything stands still: what the program needs beside the new file. */
+  /** Where new data for the live place lies at `path`: makes at `PATH.NAME` what is to take the place of the neighbour NAME. */
   settle?(spec: Spec, path: string, facts: Facts, options?: RestoreOptions): Command[];
   /** Behind the start: did the program take the new data? In the work directory of the restore; a failure rolls back. */
   taken?(spec: Spec, path: string, facts: Facts): Assertion[];

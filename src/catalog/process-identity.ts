@@ -1,5 +1,5 @@
 /** Who a process is, so that the holder of a lease can be told dead at once, also when its pid was given to another. */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export type ProcessIdentity = {
   /** Boot of the kernel and name space of its pids; empty where the system does not tell. */
@@ -39,5 +39,22 @@ function startOf(pid: number): string | null {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     return bootId() === '' ? '' : null;
+  }
+}
+
+/** Whether a run of this machine is going on: the guard that every run starts carries its id and outlives it. */
+export function isRunning(run: string): boolean {
+  try {
+    return readdirSync('/proc').some((pid) => /^\d+$/.test(pid) && isGuardOf(pid, run));
+  } catch {
+    return false;
+  }
+}
+
+function isGuardOf(pid: string, run: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').endsWith(`\0runner-guard\0${run}\0`);
+  } catch {
+    return false;
   }
 }

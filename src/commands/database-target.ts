@@ -1,4 +1,5 @@
 /** Where a restore of a database goes: a name at the source's own server, or at another that a URL names. */
+import { isRunning } from '../catalog/process-identity.ts';
 import { placed, placeOf } from '../compile/place.ts';
 import { RunnerError } from '../diagnostic.ts';
 import type { Facts } from '../kind.ts';
@@ -14,7 +15,13 @@ const longestName = 63;
 /** So many restores of one database cannot all have been left there by accident. */
 const mostNames = 50;
 
-export type DatabaseTarget = RestoreTarget & { target: string; source: ResolvedSource; where: string };
+export type DatabaseTarget = RestoreTarget & {
+  target: string;
+  source: ResolvedSource;
+  where: string;
+  /** Sentences that a person should read before going on. */
+  remarks: string[];
+};
 
 export type DatabaseWish = {
   /** For a person: the backup, with the part where it has several. */
@@ -38,7 +45,7 @@ export async function databaseTarget(wish: DatabaseWish, facts: Facts, ask: AskS
   if (name === '') throw refuse('--to is empty; name a database');
   if (name.includes('\0')) throw refuse('--to holds a NUL byte, which no database has in its name');
   const where = serverText(source);
-  const server: Server = { source, facts, ask, where, taken: wish.taken };
+  const server: Server = { source, facts, ask, where, taken: wish.taken, remarks: [] };
   const there = await look(server, name);
   const kind = findSource(source.type);
   if (wish.only.length > 0 && !kind.databases?.move)
@@ -49,25 +56,32 @@ export async function databaseTarget(wish: DatabaseWish, facts: Facts, ask: AskS
     throw refuse(
       `there is no database ${quoted(name)} at ${where} to put ${wish.only.join(', ')} into; leave --only out`,
     );
+  // One after another: what they write down for their programs has the same names.
   const beside = await besideName(server, name);
+  const aside = await freeName(server, name, 'old');
   return {
     target: name,
     source,
     where,
+    remarks: server.remarks,
     live: !elsewhere && name === home,
     replaces: there !== 'nothing',
     empty: there !== 'full',
     beside: beside.name,
     stale: beside.stale,
-    aside: await freeName(server, name, 'old'),
+    aside,
   };
 }
 
-type Server = Pick<DatabaseTarget, 'source' | 'where'> & { facts: Facts; ask: AskServer; taken: Set<string> };
+type Server = Pick<DatabaseTarget, 'source' | 'where' | 'remarks'> & {
+  facts: Facts;
+  ask: AskServer;
+  taken: Set<string>;
+};
 
 /** What lies there. */
 export async function look(
-  { source, facts, ask, where }: Omit<Server, 'taken'>,
+  { source, facts, ask, where }: Omit<Server, 'taken' | 'remarks'>,
   name: string,
 ): Promise<'nothing' | 'empty' | 'full'> {
   const { databases } = findSource(source.type);
@@ -90,8 +104,16 @@ async function besideName(server: Server, target: string): Promise<{ name: strin
     if (taken.has(name)) continue;
     taken.add(name);
     if ((await look(server, name)) === 'nothing') return { name, stale: false };
-    if (mark && /^runner \S+$/.test(await ask(placed(mark.read(source.spec, name, facts), placeOf(source.place)))))
-      return { name, stale: true };
+    const text = mark ? await ask(placed(mark.read(source.spec, name, facts), placeOf(source.place))) : '';
+    const run = /^runner (\S+)$/.exec(text)?.[1];
+    if (run === undefined) {
+      leaveAlone(server, name);
+      continue;
+    }
+    if (isRunning(run))
+      throw new RunnerError(`run ${run} restores ${quoted(target)} of the ${server.where} right now`, { exitCode: 5 });
+    server.remarks.push(`${quoted(name)} of the ${server.where} was left by a restore that was killed; it is dropped`);
+    return { name, stale: true };
   }
   throw tooMany(server, target, 'new');
 }
@@ -102,8 +124,14 @@ async function freeName(server: Server, target: string, word: 'old'): Promise<st
     if (server.taken.has(name)) continue;
     server.taken.add(name);
     if ((await look(server, name)) === 'nothing') return name;
+    leaveAlone(server, name);
   }
   throw tooMany(server, target, word);
+}
+
+/** Nobody but a person knows whether it is needed any more. */
+function leaveAlone({ remarks, where }: Server, name: string): void {
+  remarks.push(`${quoted(name)} of the ${where} is there already, perhaps from an earlier restore; it is left alone`);
 }
 
 /** `orders_runner_new`, `orders_runner_new_2`: cut so that the server takes it. */

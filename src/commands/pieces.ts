@@ -18,8 +18,8 @@ import { restoreTarget } from './target.ts';
 /** The backup that was chosen; `part` where a single file of it was named. */
 export type Origin = Pick<RestoreChoice, 'id' | 'manifest' | 'records' | 'from'> & { part?: PartId | null };
 
-/** `where`: which server, for a person; null for paths and programs. */
-export type PlacedPiece = RestorePiece & { where: string | null };
+/** `where`: which server, for a person; null for paths and programs. `remarks` are to be read before going on. */
+export type PlacedPiece = RestorePiece & { where: string | null; remarks: string[] };
 
 export type Wish = {
   to: string | undefined;
@@ -50,7 +50,9 @@ export async function placedPieces(
     const safety = wish.safety && target.replaces && !target.empty;
     return {
       live,
-      pieces: [{ ...target, part: parts[0]!, source: backup.source, only: [...inner], safety, where: null }],
+      pieces: [
+        { ...target, part: parts[0]!, source: backup.source, only: [...inner], safety, where: null, remarks: [] },
+      ],
     };
   }
   const data = parts.filter(({ purpose }) => purpose === 'data');
@@ -96,6 +98,7 @@ const nowhere = {
   safety: false,
   only: [],
   where: null,
+  remarks: [],
 };
 
 /** What `--only` names: parts of the backup, and behind them (or of its only part) what is inside. */

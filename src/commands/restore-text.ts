@@ -45,17 +45,6 @@ export function targetsText({ pieces }: Wanted): string {
   return targets.length === 0 ? '' : ` to ${targets.join(', ')}`;
 }
 
-/** What an earlier run left beside and this one removes. */
-export function stale(wanted: readonly Wanted[]): string[] {
-  return wanted
-    .flatMap(({ pieces }) => pieces)
-    .filter((piece) => piece.stale)
-    .map(
-      ({ beside, where }) =>
-        `"${oneLine(beside)}" of the ${where} was left by a restore that was killed; it is dropped`,
-    );
-}
-
 /** What lay at a target before and is still there under another name. A server that cannot be asked says nothing. */
 export async function leftNames(wanted: readonly Wanted[], facts: RunFacts, ask: AskServer): Promise<string[]> {
   const sentences: string[] = [];

@@ -14,7 +14,7 @@ import { backupOf } from './find.ts';
 import { outsideArtifact } from './outside.ts';
 import { type Origin, type Placed, placedPieces } from './pieces.ts';
 import { findBackup, findGroup, fromDestination, openPlan } from './plan-file.ts';
-import { leftNames, question, stale, targetsText } from './restore-text.ts';
+import { leftNames, question, targetsText } from './restore-text.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { withServer } from './server.ts';
 import { tellFailures, withShelves } from './shelves.ts';
@@ -46,7 +46,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
       ...origin,
       backup: name,
       live,
-      pieces: pieces.map(({ where: __, ...piece }) => piece),
+      pieces: pieces.map(({ where: __, remarks: ___, ...piece }) => piece),
     }));
     const graph = compileRestore(plan, facts, choices);
     if (options.planOnly) {
@@ -54,7 +54,8 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
       host.terminal.data(options.json ? json : renderText(graph, { ...placeholders, full: options.full ?? false }));
       return ExitCode.success;
     }
-    for (const sentence of stale(wanted)) host.terminal.say(`note: ${sentence}\n`);
+    for (const remark of wanted.flatMap(({ pieces }) => pieces.flatMap(({ remarks }) => remarks)))
+      host.terminal.say(`note: ${remark}\n`);
     const asked = question(wanted);
     if (asked !== null) await consent(asked, invocation, host);
     const outcome = await runGraph(graph, plan, facts, invocation, host);

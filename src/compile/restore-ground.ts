@@ -23,7 +23,7 @@ function byPaths({ kind, kindFacts, choice, piece }: PieceContext, target: strin
   const neighbours = beyond.length > 0 ? { neighbours: beyond } : {};
   return {
     claim: { do: 'reserve', path: beside },
-    release: { do: 'discard', path: beside, companions },
+    release: { do: 'discard', path: beside, companions, ...neighbours },
     swap: { do: 'swap', beside, target, aside, companions, ...neighbours },
     back: { do: 'unswap', target, aside, companions, ...neighbours },
     discard: { do: 'discard', path: aside, companions, ...neighbours },
@@ -44,7 +44,6 @@ function atServer(context: PieceContext, target: string): Ground {
   // A kind that cannot rename never gets this far with these: it loads over what is there.
   const exchange = (names: { beside: string; target: string; aside: string | null }) =>
     kind.databases?.swap?.(spec, names, kindFacts) ?? [];
-  const unmark = databases.mark?.write(spec, beside, '', kindFacts) ?? [];
   return {
     claim: run([
       ...(stale ? drop(beside) : []),
@@ -56,7 +55,7 @@ function atServer(context: PieceContext, target: string): Ground {
       do: 'swap',
       target,
       aside,
-      commands: placed(context, [...unmark, ...exchange({ beside, target, aside })]),
+      commands: placed(context, exchange({ beside, target, aside })),
     },
     back: {
       do: 'unswap',

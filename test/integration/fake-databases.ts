@@ -41,7 +41,7 @@ function databases(renames: boolean): Databases<FakeSpec> {
       ? {
           swap: ({ root }: FakeSpec, { beside, target, aside }) => [
             sh(
-              `${fault('swap')} if [ -n "$4" ]; then mv "$1/data/$3" "$1/data/$4"; fi; mv "$1/data/$2" "$1/data/$3"; echo "swap $2 $3 $4" >> "$1/log"`,
+              `${fault('swap')} if [ -n "$4" ]; then mv "$1/data/$3" "$1/data/$4"; fi; mv "$1/data/$2" "$1/data/$3"; rm -f "$1/marks/$2"; echo "swap $2 $3 $4" >> "$1/log"`,
               root,
               beside,
               target,

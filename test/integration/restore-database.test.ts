@@ -1,4 +1,6 @@
 /** A restore into a server that can rename databases. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -216,6 +218,9 @@ describe('names', () => {
     await start(old);
     world.server.set('orders_runner_old', { kept: 'by hand' });
     world.server.set('orders_runner_new', { strange: 'of somebody' });
+    const { remarks } = (await world.prepare()).placed.pieces[0]!;
+    expect(remarks.map((remark) => remark.split(' ', 1)[0])).toEqual(['"orders_runner_new"', '"orders_runner_old"']);
+    expect(remarks.join()).toContain('is there already, perhaps from an earlier restore; it is left alone');
     const outcome = await world.restore();
     expect(outcome.exitCode).toBe(0);
     expect(world.server.get('orders')).toEqual(saved);
@@ -233,6 +238,26 @@ describe('names', () => {
     expect(outcome.exitCode).toBe(0);
     expect(world.server.get('orders')).toEqual(saved);
     expect(world.server.names()).toEqual(['orders']);
+  });
+
+  it('of a run that is going on are not touched', async () => {
+    await start(old);
+    world.server.set('orders_runner_new', { half: '' });
+    world.server.mark('orders_runner_new', 'runner 20261121T020000Z-abcdef');
+    const guard = spawn('sh', ['-c', 'read -r end; :', 'runner-guard', '20261121T020000Z-abcdef']);
+    await once(guard, 'spawn');
+    try {
+      await expect(world.prepare()).rejects.toThrow(
+        expect.objectContaining({
+          exitCode: 5,
+          message: expect.stringMatching(/^run 20261121T020000Z-abcdef restores "orders" of the .* right now$/),
+        }),
+      );
+    } finally {
+      guard.stdin.end();
+      await once(guard, 'exit');
+    }
+    expect((await world.prepare()).placed.pieces[0]).toMatchObject({ stale: true });
   });
 
   it('are as short as the server needs, whatever they hold', async () => {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
-import { launch } from '../proofs/support.ts';
+import { carriers, launch, waitFor } from '../proofs/support.ts';
 
 const password = `p:a\\s's"w $o;r#d%`;
 
@@ -173,23 +173,29 @@ ${more}`;
     expect(wrong).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('password authentication failed') });
   });
 
+  /** Kills a restore when it has said this, and waits until nothing of it is left. */
+  const killAt = async (text: string, delay = 0) => {
+    writeFileSync(join(place.path, 'plan.yaml'), slow(text.includes('assert')));
+    const words = ['restore', 'plan.yaml', 'orders', '--latest', '--yes', '--json'];
+    const running = await launch(words, { cwd: place.path, env });
+    expect(await running.until(text)).toBe(text);
+    await sleep(delay);
+    process.kill(running.pid, 'SIGKILL');
+    await running.ended;
+    const run = running.run()!;
+    expect(await waitFor(() => carriers(run).length === 0, 15_000, 50), 'processes of a killed run').toBe(true);
+    for (let tries = 0; tries < 200 && (await sessions()) !== '0'; tries++) await sleep(50);
+    expect(await sessions()).toBe('0');
+  };
+  const slow = (isSlow: boolean) =>
+    isSlow ? plan(`    restore: { assert: [{ sql: "select count(pg_sleep(30))", at-least: 0 }] }\n`) : plan();
+
   it('killed while it restores beside, leaves the live one, and the next one cleans up', {
     timeout: 60_000,
   }, async () => {
-    writeFileSync(join(place.path, 'plan.yaml'), plan(`    restore: { assert: [{ sql: "select count(pg_sleep(30))", at-least: 0 }] }\n`));
-    const running = await launch(['restore', 'plan.yaml', 'orders', '--latest', '--yes', '--json'], {
-      cwd: place.path,
-      env,
-    });
-    while (!(await names()).includes('orders_runner_new')) await sleep(20);
-    await running.until('"task":"assert"');
-    process.kill(running.pid, 'SIGKILL');
-    await running.ended;
+    await killAt('"event":"task-started","task":"assert"', 300);
     expect(server.dump('orders')).toBe(changed);
     expect(await names()).toBe('orders\norders_runner_new');
-    const end = performance.now() + 10_000;
-    while ((await sessions()) !== '0' && performance.now() < end) await sleep(50);
-    expect(await sessions()).toBe('0');
     const next = await restore(['orders', '--latest', '--yes']);
     expect(next, next.stderr).toMatchObject({ exitCode: 0 });
     expect(next.stderr).toContain('"orders_runner_new" of the postgres server');
@@ -197,8 +203,41 @@ ${more}`;
     expect(await names()).toBe('orders');
   });
 
+  it.each([
+    ['unpack', 60],
+    ['swap', 0],
+    ['swap', 15],
+    ['safety', 0],
+    ['discard', 10],
+  ])('killed in %s after %i ms, leaves a whole database and the old one', { timeout: 60_000 }, async (task, delay) => {
+    await killAt(`"event":"task-started","task":"${task}"`, delay);
+    const [live, left] = [server.dump('orders'), await names()];
+    expect([saved, changed]).toContain(live);
+    // What was live is there, under its own name or aside, or in a copy that was committed.
+    const ids = JSON.parse((await run(['list', '--json'])).stdout).backups as object[];
+    if (live === saved && left.includes('orders_runner_old')) expect(server.dump('orders_runner_old')).toBe(changed);
+    else if (live === saved) expect(ids.length).toBeGreaterThan(1);
+    const next = await restore(['orders', '--latest', '--yes']);
+    expect(next, next.stderr).toMatchObject({ exitCode: 0 });
+    expect(server.dump('orders')).toBe(saved);
+    // Killed between its making and its mark it is nobody's, and empty.
+    const nobodys = (await names()).includes('orders_runner_new');
+    if (nobodys)
+      expect(
+        await server.query(
+          `select count(*) from pg_class where relnamespace = 'public'::regnamespace`,
+          'orders_runner_new',
+        ),
+      ).toBe('0');
+    const rest = [...(nobodys ? ['orders_runner_new'] : []), ...(left.includes('_old') ? ['orders_runner_old'] : [])];
+    expect(await names()).toBe(['orders', ...rest].join('\n'));
+  });
+
   it('interrupted while it restores beside, leaves nothing', { timeout: 60_000 }, async () => {
-    writeFileSync(join(place.path, 'plan.yaml'), plan(`    restore: { assert: [{ sql: "select count(pg_sleep(30))", at-least: 0 }] }\n`));
+    writeFileSync(
+      join(place.path, 'plan.yaml'),
+      plan(`    restore: { assert: [{ sql: "select count(pg_sleep(30))", at-least: 0 }] }\n`),
+    );
     const running = await launch(['restore', 'plan.yaml', 'orders', '--latest', '--yes', '--json'], {
       cwd: place.path,
       env,

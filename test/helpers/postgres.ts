@@ -1,6 +1,15 @@
 /** A real PostgreSQL server of a test's own: initdb, a free port on loopback and a socket, thrown away afterwards. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -180,6 +189,21 @@ export class Postgres {
       .replaceAll(/^ *CONSTRAINT .* CHECK .*$/gm, (line) => line.replaceAll(/::[a-z ]+(\[\])?|[()]/g, ''));
   }
 
+  /** A certificate for `localhost` where the server looks for it, and the authority that signed it. Needs openssl. */
+  certificate(): { ca: string } {
+    const data = join(this.directory, 'data');
+    const openssl = (...words: string[]) => {
+      const done = spawnSync('openssl', words, { ...as, cwd: data, encoding: 'utf8' });
+      if (done.status !== 0) throw new Error(done.stderr);
+    };
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    openssl('req', '-new', '-x509', '-days', '2', '-nodes', '-keyout', 'server.key', '-out', 'server.crt', ...name);
+    chmodSync(join(data, 'server.key'), 0o600);
+    const ca = join(this.directory, 'ca.crt');
+    copyFileSync(join(data, 'server.crt'), ca);
+    return { ca };
+  }
+
   /** Ends at once, as when the machine fails. */
   async kill(): Promise<void> {
     const pid = Number(readFileSync(join(this.directory, 'data', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
@@ -200,14 +224,4 @@ export class Postgres {
 
 function environment(bin: string): Record<string, string> {
   return { PATH: `${bin}:/usr/bin:/bin`, LC_ALL: 'C.UTF-8', HOME: '/nonexistent' };
-}
-
-/** Folders of PATH with the programs of some versions in front: how a machine has several. */
-export function pathWith(...majors: number[]): string {
-  return [...majors.flatMap((one) => programsOf(one) ?? []), process.env.PATH ?? ''].join(':');
-}
-
-/** Entries of a directory of unix sockets and the like, for looks at what was left behind. */
-export function entriesOf(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
 }

@@ -7,7 +7,7 @@ import { compared, makeShop, type Shop } from '../helpers/postgres-plan.ts';
 import { cli } from '../helpers/runner.ts';
 import { shop as data } from '../kinds/postgres-data.ts';
 
-describe.skipIf(!hasPostgres())('a bad day of postgres', () => {
+describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, () => {
   let server: Postgres;
   let shop: Shop;
   beforeAll(async () => {
@@ -189,7 +189,7 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', () => {
   });
 });
 
-describe.skipIf(!hasPostgres(15, 17))('two versions of postgres side by side', () => {
+describe.skipIf(!hasPostgres(15, 17))('two versions of postgres side by side', { timeout: 300_000 }, () => {
   let newer: Postgres;
   let shop: Shop;
   beforeAll(async () => {

@@ -10,7 +10,8 @@ const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(3
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-describe.skipIf(!hasPostgres())('postgres', () => {
+// Two cores may be shared by many: none of these is about time.
+describe.skipIf(!hasPostgres())('postgres', { timeout: 300_000 }, () => {
   let server: Postgres;
   let shop: Shop;
   beforeAll(async () => {
@@ -166,6 +167,60 @@ describe.skipIf(!hasPostgres())('postgres', () => {
     await applied();
   });
 
+  it('connects by TLS, to a server that its authority vouches for', async () => {
+    const files = server.certificate();
+    shop.write({ database: 'postgres', host: 'localhost', tls: { ca: files.ca } }, { verify: ['content'] });
+    const { stderr } = await shop.run('apply', 'plan.yaml');
+    expect(stderr).toMatch(/server does not support SSL/);
+    await server.query('alter system set ssl = on; select pg_reload_conf()');
+    await server.query('select pg_sleep(0.3)');
+    await server.query('create table here (a int)');
+    await applied();
+    shop.write({ database: 'postgres', host: '127.0.0.1', tls: { ca: files.ca } }, { verify: ['content'] });
+    expect((await shop.run('apply', 'plan.yaml')).stderr).toMatch(
+      /certificate for "localhost".*does not match host name "127.0.0.1"/,
+    );
+  });
+
+  it('keeps encodings, locales and extensions', async () => {
+    await server.query(`create database latin template template0 encoding 'LATIN1' locale 'C'`);
+    await server.query(
+      `create table "größe" (t text); insert into "größe" values ('Straße'); create role "Müller"; alter table "größe" owner to "Müller"`,
+      'latin',
+    );
+    await server.query(
+      `create database raw template template0 encoding 'SQL_ASCII' locale 'C'; create database german template template0 locale_provider icu icu_locale 'de-DE' locale 'C.UTF-8'`,
+    );
+    await server.query(`create table t (b text); insert into t values (E'\\xff\\xfe')`, 'raw', {
+      PGCLIENTENCODING: 'SQL_ASCII',
+    });
+    await server.query(
+      `create extension hstore; create extension pg_trgm; create schema ext; create extension pgcrypto schema ext;
+      create table t (h hstore, s text, l text generated always as (lower(s)) stored); insert into t (h, s) values ('a=>1', 'ÄÖ');
+      create index on t using gin (s gin_trgm_ops)`,
+      'german',
+    );
+    for (const name of ['latin', 'raw', 'german']) {
+      shop.write({ database: name });
+      await applied();
+      const before = server.dump(name);
+      const { exitCode, stderr } = await shop.run(
+        'restore',
+        'plan.yaml',
+        'orders',
+        '--latest',
+        '--yes',
+        '--no-safety-backup',
+      );
+      expect(stderr).not.toContain('error');
+      expect(exitCode).toBe(0);
+      expect(server.dump(name)).toBe(before);
+    }
+    expect(
+      await server.query(`select datlocprovider::text || daticulocale from pg_database where datname = 'german'`),
+    ).toBe('ide-DE');
+  });
+
   it('takes only what the plan asks for, and compares no more than that', async () => {
     await server.create('chosen', data);
     shop.write({
@@ -254,5 +309,5 @@ describe.skipIf(!hasPostgres())('postgres', () => {
     );
     shop.write({ database: ['wide', 'deep'] }, { transforms: [] });
     await applied();
-  }, 300_000);
+  });
 });

@@ -6,6 +6,14 @@ import { PourFailed } from './open-artifact.ts';
 const exhausted =
   /no space left|disk (is )?full|disk quota|quota exceeded|cannot allocate memory|out of memory|permission denied|read-only file system|too many open files/i;
 
+/** What a kind's own check says of a throw-away server here: the data wants more than it has. */
+const lacking = /not installed on this machine/;
+
+/** Whether what is restored needs something that this machine has not, which its kind has found out itself. */
+export function lacksHere(error: unknown): boolean {
+  return error instanceof PourFailed && error.ended.some(({ stderr }) => lacking.test(stderr));
+}
+
 /**
  * Whether it is the machine's or the keys' fault that a copy with the right bytes could not be opened: a missing program, a
  * full disk, a time limit, a decoder that refuses the key. Such a failure says nothing of the data. Asked only once the

@@ -8,7 +8,7 @@ import type { Level, PartId, VerifyPart } from '../../graph.ts';
 import { type Destination, KeyMissing } from '../../kind.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { AssertionFailed } from './assertions.ts';
-import { blamesMachine } from './blame-machine.ts';
+import { blamesMachine, lacksHere } from './blame-machine.ts';
 import type { RunContext } from './context.ts';
 import { asError, textOf } from './errors.ts';
 import { type Found, record } from './findings.ts';
@@ -162,7 +162,8 @@ async function openPart(
     if (error instanceof AssertionFailed) return { kind: 'content', problem: error.message };
     if (error instanceof KeyMissing) return { kind: 'damage', problem: `${key} is missing` };
     const problem = textOf(error);
-    if (error instanceof Unproven) throw new Unproven(`${manifest.id} is unproven: ${problem}`, { cause: error });
+    if (error instanceof Unproven || lacksHere(error))
+      throw new Unproven(`${manifest.id} is unproven: ${problem}`, { cause: error });
     const damaged = await damage();
     if (damaged) return damaged;
     if (!blamesMachine(error)) return { kind: 'content', problem };

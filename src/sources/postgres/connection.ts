@@ -74,7 +74,8 @@ function passwordFile(path: string, password: SecretValue): NonNullable<Command[
 }
 
 function byParts(spec: Spec): { env: Record<string, Value>; files: NonNullable<Command['files']> } {
-  const { host, port, user, password, service } = spec;
+  const { host, port, user, service, credentials } = spec;
+  const password: SecretValue | undefined = credentials ? { secret: credentials, part: 'password' } : spec.password;
   const own = { PGSERVICE: 'runner', PGSERVICEFILE: { work: 'pg_service.conf' } };
   const file = spec['service-file'];
   return {
@@ -82,6 +83,7 @@ function byParts(spec: Spec): { env: Record<string, Value>; files: NonNullable<C
       ...(service === undefined ? own : { PGSERVICE: service, ...(file === undefined ? {} : { PGSERVICEFILE: file }) }),
       ...(host === undefined ? {} : { PGHOST: host }),
       ...(port === undefined ? {} : { PGPORT: String(port) }),
+      ...(credentials ? { PGUSER: { secret: credentials, part: 'user' } } : {}),
       ...(user === undefined ? {} : { PGUSER: user }),
       ...(password ? { PGPASSFILE: { work: 'pgpass' } } : {}),
     },

@@ -136,6 +136,7 @@ function atServer(spec: Spec, url: URL): Spec {
   const host = decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1')) || url.searchParams.get('host');
   return {
     ...rest,
+    ...(spec.url ? { credentials: spec.url.secret } : {}),
     ...(host ? { host } : {}),
     ...(url.port ? { port: Number(url.port) } : {}),
     ...(url.username ? { user: decodeURIComponent(url.username) } : {}),

@@ -1,8 +1,11 @@
 import type { Facts } from '../../kind.ts';
 import type { SourcePostgres } from '../../plan/generated/types.ts';
 
-/** `only` marks one part: one database, whatever its name means in a plan, or the globals. It is never written in a plan. */
-export type Spec = SourcePostgres & { only?: 'data' | 'globals' };
+/**
+ * What no plan says: `only` marks one part, which is one database, whatever its name means in a plan, or the globals;
+ * `credentials` is the secret URL whose user and password also hold at another server.
+ */
+export type Spec = SourcePostgres & { only?: 'data' | 'globals'; credentials?: string };
 
 export type Format = 'custom' | 'plain' | 'directory' | 'globals';
 

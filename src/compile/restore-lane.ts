@@ -61,16 +61,17 @@ function swappingLane(context: PieceContext, ground: Ground, needs: Task['needs'
     open,
     ready: last(open),
     place: (ready) => {
-      const quiet = live.quiet(ready);
-      const put = swapping(context, ground, quiet.length > 0 ? ok(quiet) : ready, stopped);
-      const checks = live.settle(ok([put]), stopped);
+      const made = live.settle(ready);
+      const settled = made.length > 0 ? ok(made) : ready;
+      const quiet = live.quiet(settled);
+      const put = swapping(context, ground, quiet.length > 0 ? ok(quiet) : settled, stopped);
       return {
-        tasks: [...quiet, put, ...checks],
+        tasks: [...made, ...quiet, put],
         scopes: [],
         requirements: [],
         context,
         put,
-        checks,
+        checks: [],
         proofs: live.taken,
         back: ground.back,
         leave: (end) => (context.piece.replaces ? farewell(context, ground, end) : nothing),

@@ -1,12 +1,12 @@
 /** What a kind does around the swap of its live data, where a server keeps more than the file: see `src/kind.ts`. */
-import type { Scope, Task } from '../graph.ts';
+import type { Task } from '../graph.ts';
 import { type PieceContext, placedLive } from './restore-context.ts';
 
 export type LiveTasks = {
+  /** What takes the place of its neighbours, made beside the new data. */
+  settle(needs: Task['needs']): Task[];
   /** Right before anything is stopped. */
   quiet(needs: Task['needs']): Task[];
-  /** Behind the swap, while everything stands still. */
-  settle(needs: Task['needs'], stopped: Scope[]): Task[];
   /** Behind the start, in the work directory of what was unpacked. */
   taken(needs: Task['needs']): Task[];
 };
@@ -30,11 +30,11 @@ export function liveTasks(context: PieceContext): LiveTasks {
         action: { do: 'run', commands },
       });
     },
-    settle: (needs, stopped) => {
-      const commands = kind.settle?.(spec, target, kindFacts, backup.restore.options) ?? [];
+    settle: (needs) => {
+      const commands = kind.settle?.(spec, piece.beside, kindFacts, backup.restore.options) ?? [];
       if (commands.length === 0) return [];
-      const within = stopped.map(({ id }) => id);
-      return task('settle', `prepare ${target}`, { within, needs, action: { do: 'run', commands } });
+      const within = [`work:restore${tag}`, `beside${tag}`];
+      return task('settle', `make what goes with ${target}`, { within, needs, action: { do: 'run', commands } });
     },
     taken: (needs) => {
       const assert = placedLive(context, kind.taken?.(spec, target, kindFacts) ?? []);

@@ -170,7 +170,7 @@ describe.skipIf(!hasRedis())('preflight', () => {
       save: '',
       'maxmemory-policy': 'noeviction',
       'no-such': 1,
-      'hash-max-listpack-entries': 128,
+      'hash-max-listpack-entries': 512,
       requirepass: 'x',
     };
     const check = redis.requirements({ ...given, settings }, machine.facts).find(({ need }) => need === 'check');
@@ -415,8 +415,10 @@ describe.skipIf(!hasRedis())('restore', () => {
       await task.take(recipe, plain);
       for (const name of ['dump.rdb', ...redis.neighbours!(given, facts)])
         if (existsSync(join(server.directory, name))) renameSync(join(server.directory, name), join(kept, name));
+      for (const command of redis.settle!(given, beside, facts)) await task.run(command);
+      for (const name of redis.neighbours!(given, facts))
+        if (existsSync(`${beside}.${name}`)) renameSync(`${beside}.${name}`, join(server.directory, name));
       renameSync(beside, target);
-      for (const command of redis.settle!(given, target, facts)) await task.run(command);
       await server.start();
       for (const assertion of redis.taken!(given, target, facts))
         if (assertion.check === 'output') expect((await task.run(assertion.command)).trim()).toBe('loaded');

@@ -15,23 +15,32 @@ type Unswap = Extract<Action, { do: 'unswap'; companions: string[] }>;
 export async function swap(action: Swap, run: RunContext, context: PerformContext): Promise<Performed> {
   const { beside, target, aside } = action;
   const followers = followersOf(action);
+  const fresh = freshOf(action);
   if (!(await exists(beside)))
     throw new RunnerError(`nothing was restored at ${beside}, so ${target} was left as it is`);
   if (await exists(aside))
     throw new RunnerError(`${aside} exists already; the old data of ${target} cannot be moved there`);
-  const moved = await exists(target);
-  const strange = moved ? await takeAfter(target, beside) : null;
-  await syncTree(beside);
+  const replaces = await exists(target);
+  const there = await Promise.all(followers.map(({ home }) => exists(home)));
+  const moved = replaces || there.includes(true);
+  const strange = replaces ? await takeAfter(target, beside) : null;
+  for (const path of [beside, ...fresh.map(({ away }) => away)]) if (await exists(path)) await syncTree(path);
   // Killed between the two renames, the target would be missing: then the guard puts the old data back.
   if (moved) run.guard.arm(context.id, putBack(target, aside, followers));
   try {
     await moveAll(target, aside, followers);
     run.swapped.set(target, { moved });
-    await rename(beside, target).catch(async (error: unknown) => {
+    if (moved && fresh.length > 0) run.guard.arm(context.id, putBack(target, aside, followers, fresh));
+    try {
+      // The target comes last: where it is, all is.
+      for (const { home, away } of fresh) await renameIfThere(away, home);
+      await rename(beside, target);
+    } catch (error) {
       run.swapped.delete(target);
+      for (const { home, away } of fresh) await renameIfThere(home, away);
       await moveBack(target, aside, followers);
       throw error;
-    });
+    }
     for (const suffix of action.companions) await renameIfThere(beside + suffix, target + suffix);
     await syncDirectories([dirname(target), dirname(aside)]);
   } catch (error) {
@@ -85,6 +94,11 @@ function followersOf({ target, aside, companions, neighbours = [] }: Omit<Unswap
   ];
 }
 
+/** What was made beside the new data to take the place of a neighbour. */
+function freshOf({ beside, target, neighbours = [] }: Swap): Follower[] {
+  return neighbours.map((name) => ({ home: join(dirname(target), name), away: `${beside}.${name}` }));
+}
+
 async function moveAll(target: string, aside: string, followers: Follower[]): Promise<void> {
   await renameIfThere(target, aside);
   for (const { home, away } of followers) await renameIfThere(home, away);
@@ -99,10 +113,14 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   if (await exists(from)) await rename(from, to);
 }
 
-function putBack(target: string, aside: string, followers: Follower[]): string[] {
-  const script =
-    'target=$1 aside=$2; shift 2; [ -e "$target" ] && exit; mv -- "$aside" "$target"; while [ $# -gt 1 ]; do mv -- "$2" "$1"; shift 2; done';
-  return ['sh', '-c', script, 'sh', target, aside, ...followers.flatMap(({ home, away }) => [home, away])];
+/** `fresh` may lie where the followers were: it goes first. */
+function putBack(target: string, aside: string, followers: Follower[], fresh: Follower[] = []): string[] {
+  const script = `target=$1 aside=$2 fresh=$3; shift 3; [ -e "$target" ] && exit
+while [ "$fresh" -gt 0 ]; do rm -rf -- "$1"; shift; fresh=$((fresh - 1)); done
+back() { [ ! -e "$2" ] || mv -- "$2" "$1"; }
+back "$target" "$aside"; while [ $# -gt 1 ]; do back "$1" "$2"; shift 2; done`;
+  const old = followers.flatMap(({ home, away }) => [home, away]);
+  return ['sh', '-c', script, 'sh', target, aside, String(fresh.length), ...fresh.map(({ home }) => home), ...old];
 }
 
 async function syncDirectories(paths: string[]): Promise<void> {

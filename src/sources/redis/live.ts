@@ -20,16 +20,15 @@ export function keepsLog(facts: Facts, option: unknown): boolean {
 }
 
 /**
- * A server that keeps a log takes an empty one for no data, whatever lies beside it. A log may begin with a dump, so the dump becomes
- * the log: the server starts with its own settings, and again. Both belong to the owner of the directory.
+ * A server that keeps a log takes an empty one for no data, whatever lies beside it. A log may begin with a dump, so a copy of the
+ * dump takes its place: the server starts with its own settings, and again. Both belong to the owner of the directory.
  */
 const settleScript = `# the dump becomes the log of writes, where the server keeps one
-directory=$(dirname "$1")
-if [ "$3" = on ]; then cp -p "$1" "$directory/$2" || exit 1; fi
+if [ "$3" = on ]; then cp -p "$1" "$1.$2" || exit 1; fi
 [ "$(id -u)" -eq 0 ] || exit 0
-owner=$(ls -ldn "$directory" | { read -r _ _ user group _; printf '%s:%s' "$user" "$group"; })
+owner=$(ls -ldn "$(dirname "$1")" | { read -r _ _ user group _; printf '%s:%s' "$user" "$group"; })
 chown "$owner" "$1" || exit 1
-[ "$3" != on ] || chown "$owner" "$directory/$2"`;
+[ "$3" != on ] || chown "$owner" "$1.$2"`;
 
 export function settle(path: string, facts: Facts, option: unknown): Command[] {
   const [, log = ''] = logs(facts);

@@ -197,6 +197,15 @@ describe('when the moment fails', () => {
   });
 });
 
+/** One run in which every member is made. */
+async function whole() {
+  const outcome = await apply();
+  const told = [...outcome.results].flatMap(([id, { outcome: one, message }]) =>
+    one === 'failed' ? [`${id}: ${message}`] : [],
+  );
+  expect([outcome.exitCode, told]).toEqual([0, []]);
+}
+
 async function prune() {
   const facts = await readFacts(world.plan, { environment: { PATH: process.env.PATH } });
   return await world.run(compilePrune(world.plan, facts));
@@ -222,8 +231,8 @@ async function shelves(): Promise<Shelves> {
 
 describe('a set', () => {
   it('that is incomplete fills no slot: the whole ones before it stay', async () => {
-    await apply();
-    await apply();
+    await whole();
+    await whole();
     await incomplete();
     await incomplete();
     await incomplete();
@@ -231,12 +240,12 @@ describe('a set', () => {
     expect([...(await sets()).values()].filter((names) => names.length === 3)).toHaveLength(2);
     // What is not a whole set stays for its grace.
     expect([...(await sets()).values()].filter((names) => names.length === 2)).toHaveLength(3);
-    await apply();
+    await whole();
     expect([...(await sets()).values()].filter((names) => names.length === 3)).toHaveLength(2);
   });
 
   it('goes as a whole, and a pin of one member keeps all', async () => {
-    await apply();
+    await whole();
     const [first] = [...(await sets()).keys()];
     const [pinned] = (await manifests()).filter(({ backup }) => backup === 'stock');
     const { writeFinding } = await import('../../src/catalog/records.ts');
@@ -252,7 +261,7 @@ describe('a set', () => {
       manifest: '0'.repeat(64),
       destination: 'main',
     });
-    for (let turn = 0; turn < 3; turn += 1) await apply();
+    for (let turn = 0; turn < 3; turn += 1) await whole();
     const main = await sets('main');
     expect(main.get(first!)).toEqual(all);
     expect([main.size, (await sets('nas')).size]).toEqual([3, 2]);
@@ -260,7 +269,7 @@ describe('a set', () => {
   });
 
   it('whose prune was cut goes on with the next run, and is never seen torn', async () => {
-    for (let turn = 0; turn < 3; turn += 1) await apply();
+    for (let turn = 0; turn < 3; turn += 1) await whole();
     world.plan.backups = world.plan.backups.map((one) => ({
       ...one,
       retention: Object.fromEntries(world.names.map((name) => [name, { ...keepTwo, last: 1 }])),
@@ -291,8 +300,8 @@ describe('a set', () => {
     const [orders, uploads, stock] = world.plan.backups;
     world.plan.backups = [orders!, uploads!];
     world.plan.groups = [{ ...group(), members: ['orders', 'uploads'] }];
-    await apply();
-    await apply();
+    await whole();
+    await whole();
     world.plan.backups = [orders!, uploads!, stock!];
     world.plan.groups = [group()];
     await incomplete();
@@ -309,7 +318,7 @@ describe('a set', () => {
 
 describe('what a restore of the group takes', () => {
   it('the newest whole set, a member each; not a newer one that lacks a member', async () => {
-    await apply();
+    await whole();
     await incomplete();
     const chosen = await chooseSet(world.plan, world.plan.groups[0]!, { latest: true }, await shelves());
     expect(chosen.map(({ row }) => row.backup)).toEqual(['orders', 'uploads', 'stock']);
@@ -333,10 +342,10 @@ describe('what a restore of the group takes', () => {
   });
 
   it('by a time one whose data is no later in any member', async () => {
-    await apply();
+    await whole();
     const between = new Date(Date.now() + 1).toISOString();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await apply();
+    await whole();
     const older = (await sets()).keys().next().value;
     // The second set is named a second ahead; what counts is the time of its data.
     const chosen = await chooseSet(world.plan, world.plan.groups[0]!, { at: between }, await shelves()).catch(

@@ -1,4 +1,4 @@
-import type { Action, Scope, Task } from '../graph.ts';
+import type { Action, CapturePart, Scope, Task } from '../graph.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
 import { seconds } from '../units.ts';
 import { captureTask } from './capture.ts';
@@ -90,7 +90,14 @@ export function safetyCopy(
   const title = `keep a safety copy of the old ${piece.part.name ?? backup.name}`;
   const pinFor = seconds(within);
   const kept = captureTask(plan, moved, { id: `safety${tag}`, title, needs, purpose: 'safety', pinFor }, facts);
-  const task = { ...kept.task, within: [...stopped.map(({ id }) => id), ...kept.task.within] };
+  const { action } = kept.task;
+  // It comes back by the same name as the part of the backup whose place it had.
+  const named = (all: CapturePart[]) => all.map((part) => ({ ...part, name: piece.part.name }));
+  const task: Task = {
+    ...kept.task,
+    within: [...stopped.map(({ id }) => id), ...kept.task.within],
+    action: action.do === 'capture' ? { ...action, parts: named(action.parts) } : action,
+  };
   return {
     tasks: [task],
     scopes: kept.scopes,

@@ -73,6 +73,16 @@ describe.each(['renaming', 'fixed'])('all of it, at a server that is %s', (type)
     expect(both()).toEqual({ orders: old.orders, sizes: saved.sizes });
   });
 
+  it('a safety copy of one of them by its id', async () => {
+    await start(type);
+    await world.restore({ only: ['sizes'] });
+    const [pin] = (await world.files('main')).filter((file) => file.includes('.pin-set-'));
+    const id = /(orders-\d{8}T\d{6}Z-\w{6})\.pin/.exec(pin!)![1]!;
+    const outcome = await world.restore({ safety: false }, { id });
+    expect(outcome.exitCode, JSON.stringify(outcome.backups)).toBe(0);
+    expect(both()).toEqual({ orders: old.orders, sizes: old.sizes });
+  });
+
   it('one of them to another name', async () => {
     await start(type);
     await expect(world.prepare({ to: 'other' })).rejects.toThrow('one name cannot hold the 2 databases');

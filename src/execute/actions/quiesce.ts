@@ -2,7 +2,7 @@ import type { Action, Command } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { programsOf } from './programs.ts';
-import { standalone } from './step.ts';
+import { standalone } from './standalone.ts';
 
 /**
  * Holds an application still. What lets it go on is armed first, in a process that survives us, and runs at once when holding it
@@ -15,9 +15,9 @@ export async function quiesce(
 ): Promise<Performed> {
   const release = run.graph.scopes.find(({ id }) => id === context.id)?.release;
   const after = release?.do === 'go-on' ? release.after : [];
+  const armed = await Promise.all(after.map((command) => standalone(command, run, context)));
   // What was armed last runs first.
-  for (const [index, command] of [...after.entries()].toReversed())
-    run.guard.arm(slot(index, context), standalone(command, run, context));
+  for (const [index, argv] of [...armed.entries()].toReversed()) run.guard.arm(slot(index, context), argv);
   try {
     await programsOf(run, context).runAll(before);
     return {};

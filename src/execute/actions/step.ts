@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { render } from '../../bind.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Command, Step } from '../../graph.ts';
+import type { Step } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
 import { programsOf } from './programs.ts';
+import { standalone } from './standalone.ts';
 
 /** Milliseconds between two tries of a URL, and the longest that one try may take. */
 const pause = 500;
@@ -21,7 +21,7 @@ export async function performScopeStep(step: Step, run: RunContext, context: Per
   if (!release) return await performStep(step, run, context);
   const isRelease = scope?.release.do === 'step' && scope.release.step === step;
   if (isRelease) return await performStep(step, run, context).finally(() => run.guard.disarm(context.id));
-  run.guard.arm(context.id, standalone(release.command, run, context));
+  run.guard.arm(context.id, await standalone(release.command, run, context));
   try {
     return await performStep(step, run, context);
   } catch (error) {
@@ -30,21 +30,6 @@ export async function performScopeStep(step: Step, run: RunContext, context: Per
     for (const { message } of failed) context.emit({ event: 'notice', level: 'error', task: context.id, message });
     throw error;
   }
-}
-
-/** A command as the guard can run it: in our folder, with its own variables, but without secrets. */
-export function standalone(
-  { argv, env, cwd, inheritEnvironment }: Command,
-  { host }: RunContext,
-  { lookup }: PerformContext,
-): string[] {
-  const variables = Object.entries(env ?? {}).flatMap(([name, value]) =>
-    typeof value === 'object' && ('secret' in value || 'text' in value) ? [] : [`${name}=${render(value, lookup)}`],
-  );
-  const usual = inheritEnvironment ? host.directory : undefined;
-  const folder = cwd === undefined ? (usual ?? process.cwd()) : render(cwd, lookup);
-  const words = argv.map((argument) => render(argument, lookup));
-  return ['sh', '-c', 'cd "$1" && shift && exec env "$@"', 'sh', folder, ...variables, ...words];
 }
 
 /** A step of a hook or of a recovery. */

@@ -25,7 +25,7 @@ export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 /** `runner restore`: choose a backup, show or do what brings it back. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const options = normalized(invocation.options);
-  const plan = await openPlan(invocation, host);
+  const plan = asRestorer(await openPlan(invocation, host));
   const origins = await originsOf(plan, invocation.words[0], options, host);
   // A server that answers may hold more than what lies on its disk.
   const facts = await readFacts(plan, {
@@ -67,6 +67,15 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     for (const sentence of await leftNames(wanted, facts, ask)) host.terminal.say(`note: ${sentence}\n`);
     return outcome.exitCode;
   });
+}
+
+/** A user of backups may only read: the plan may name another one who restores. */
+function asRestorer(plan: ResolvedPlan): ResolvedPlan {
+  const backups = plan.backups.map((backup) => {
+    const { source, restore } = backup;
+    return { ...backup, source: { ...source, spec: { ...source.spec, ...restore.as } } };
+  });
+  return { ...plan, backups };
 }
 
 /** `--date` and `--dry-run` are what older scripts say; exactly one way of choosing is needed. */

@@ -86,6 +86,8 @@ export type PlannedRestore = {
   after: PlannedStep[];
   safety: { destinations: string[]; within: Duration };
   options: Record<string, unknown>;
+  /** Takes the place of the same keys of the source's spec. */
+  as: Record<string, unknown>;
 };
 
 export type ResolvedBackup = {

@@ -166,6 +166,7 @@ export function settleRestore(written: Written.Restore | undefined, destinations
     after = [],
     safety,
     options = {},
+    as = {},
   } = written ?? {};
   return {
     ...(to !== undefined && { to }),
@@ -176,6 +177,7 @@ export function settleRestore(written: Written.Restore | undefined, destinations
     after: after.map(settleStep),
     safety: { destinations: safety?.destinations ?? destinations, within: duration(safety?.within ?? '7d') },
     options: { ...options },
+    as: { ...as },
   };
 }
 

@@ -102,6 +102,7 @@ function plannedBackup(name: string, destinations: string[]): ResolvedBackup {
       after: [],
       safety: { destinations, within: { amount: 7, unit: 'd' } },
       options: {},
+      as: {},
     },
     allow: {},
     tags: [],

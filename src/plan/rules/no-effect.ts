@@ -38,7 +38,9 @@ function inRestore(backup: ResolvedBackup, context: RuleContext): Finding[] {
   const shape = shapeOf(backup);
   const written = context.effective.backups[backup.name]?.restore ?? {};
   const why = reasons[shape];
-  return idle[shape].flatMap((key): Finding[] => {
+  const server = findSource(backup.source.type).survey !== undefined;
+  const keys = [...idle[shape], ...(server ? [] : ['as'])];
+  return keys.flatMap((key): Finding[] => {
     const pointer = context.at(backup, 'restore', key);
     if (!Object.hasOwn(written, key) || pointer.startsWith('/defaults')) return [];
     const message = `"${key}" does nothing for a ${backup.source.type} source ${why}`;

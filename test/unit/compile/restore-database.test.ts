@@ -37,6 +37,7 @@ function graphOf(type: string, change: Partial<RestorePiece> = {}, after = [step
       after,
       safety: { destinations: ['main'], within: { amount: 7, unit: 'd' } },
       options: {},
+      as: {},
     },
     allow: {},
     tags: [],

@@ -40,6 +40,7 @@ describe('a small plan', () => {
           after: [],
           safety: { destinations: ['local'], within: { amount: 7, unit: 'd' } },
           options: {},
+          as: {},
         },
         allow: {},
         tags: [],

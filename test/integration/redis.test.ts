@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Facts, Question } from '../../src/kind.ts';
 import { redis } from '../../src/sources/redis/index.ts';
@@ -375,6 +376,30 @@ describe.skipIf(!hasRedis())('restore', () => {
     expect(to.cli('MGET', 'cart:1', 'cart:new').split('\n')).toEqual(['value of cart:1', 'live']);
     await copied(from, spec(to), { pattern: 'cart:*', flush: true });
     expect(to.cli('MGET', 'cart:1', 'cart:new', 'other').split('\n')).toEqual(['value of cart:1', '', 'live']);
+  });
+
+  it('needs the rights that the page names, and no more', async () => {
+    const [from, to] = [await start(), await start()];
+    await fill(from);
+    const may = (...rights: string[]) => to.cli('ACL', 'SETUSER', 'own', 'reset', 'on', '>se cret', ...rights);
+    const given = spec(to, { user: 'own', password: { secret: 'password' } });
+    may('~*', '+info', '+ping', '+select', '+restore', '+echo');
+    await copied(from, given, {});
+    expect(await fingerprint(to)).toBe(await fingerprint(from));
+    await expect(copied(from, given, { flush: true })).rejects.toThrow(/does not let its keys be deleted/);
+    may('~*', '+info', '+ping', '+select', '+restore', '+echo', '+eval', '+scan', '+unlink');
+    await copied(from, given, { flush: true });
+    expect(await fingerprint(to)).toBe(await fingerprint(from));
+    may('~*', '+info', '+select', '+eval_ro', '+@read');
+    expect(await ask(given, { contents: 'checksums' })).toBe(await ask(spec(from), { contents: 'checksums' }));
+    may('+info', '+client|pause', '+client|unpause', '+bgsave', '+lastsave', '+time');
+    for (const command of redis.quiet!(given, machine.facts)) await machine.task().run(command);
+    expect(existsSync(join(to.directory, 'dump.rdb'))).toBe(true);
+    await expect(
+      to.with((send) =>
+        Promise.race([send('SET', 'a', '1'), sleep(300).then(() => Promise.reject(new Error('paused')))]),
+      ),
+    ).rejects.toThrow('paused');
   });
 
   it('touches nothing for a damaged dump, and tells what the server refused', async () => {

@@ -1,8 +1,9 @@
 /** The first half of a restore: the artifact is proven whole and restored beside the target, where nobody uses it yet. */
+import { answersOf, artifactOf } from '../catalog/artifacts.ts';
 import type { Action, Recipe, Requirement, Scope, Task } from '../graph.ts';
 import type { Question, Target } from '../kind.ts';
 import { askKind } from './ask.ts';
-import { type Asked, compileAssertions } from './assertions.ts';
+import { type Asked, compileAssertions, questionName } from './assertions.ts';
 import { openingChain } from './chain.ts';
 import { directoryScope, secretsOf, stageCommands } from './common.ts';
 import {
@@ -76,7 +77,7 @@ export function unpackTask(
   return {
     task: {
       id,
-      title: `restore ${pieceTitle(context)}`,
+      title: `restore ${pieceTitle(context)}${isDatabase(context) ? ` in ${path}` : ''}`,
       host: 'local',
       within,
       needs,
@@ -108,11 +109,14 @@ export function assertTasks(context: PieceContext, path: string, within: string[
   if (backup.restore.assert.length === 0) return [];
   const ask = (question: Question, target: Target | null) =>
     placed(context, askKind(piece.source, question, target, kindFacts));
+  const { manifest } = choice;
+  const artifact = manifest ? artifactOf(manifest, piece.part) : undefined;
+  const kept = manifest && artifact ? answersOf(manifest, artifact) : {};
   const asked: Asked = {
     source: piece.source,
     target: path,
     ask: (question) => ask(question, { path }),
-    live: (question) => ask(question, null),
+    live: (question) => (Object.hasOwn(kept, questionName(question)) ? null : ask(question, null)),
   };
   const of = { id: choice.id, from: choice.from, ...partField(context) };
   return [

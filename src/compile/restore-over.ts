@@ -27,7 +27,7 @@ export function loadingOver(context: PieceContext, target: string, needs: Task['
     needs: copy ? ok(copy.tasks) : needs,
     over: { over: back, prepare: roomAt(context, target) },
   });
-  const load = { ...opened.task, title: `load it at ${target}` };
+  const load = { ...opened.task, title: isFull ? `load it over ${target}` : `load it in ${target}` };
   const checks = isFull ? [] : assertTasks(context, target, [...held, work.id], ok([load]));
   const canReturn = back.copy !== undefined || !isFull;
   return {

@@ -12,7 +12,7 @@ export function swapping(context: PieceContext, ground: Ground, needs: Task['nee
   const { backup, piece, tag } = context;
   return {
     id: `swap${tag}`,
-    title: `put it in place at ${piece.target}`,
+    title: isDatabase(context) ? renaming(piece) : `put it in place at ${piece.target}`,
     host: 'local',
     within: [`work:restore${tag}`, `beside${tag}`, ...stopped.map(({ id }) => id)],
     needs,
@@ -20,6 +20,10 @@ export function swapping(context: PieceContext, ground: Ground, needs: Task['nee
     outputs: [],
     backup: backup.name,
   };
+}
+
+function renaming({ beside, target, aside, replaces }: PieceContext['piece']): string {
+  return `rename ${beside} to ${target}${replaces ? `, and what was there to ${aside}` : ''}`;
 }
 
 /** Brings back what was at the target, when one of `blamed` fails behind `put`. */
@@ -56,7 +60,7 @@ export function farewell(context: PieceContext, ground: Ground, needs: Task['nee
   if (piece.safety && safety.tasks.length === 0) return nothing;
   const discard: Task = {
     id: `discard${tag}`,
-    title: 'remove the old data',
+    title: `remove the old data${isDatabase(context) ? ` in ${piece.aside}` : ''}`,
     host: 'local',
     within: [],
     needs: safety.tasks.length > 0 ? ok(safety.tasks) : needs,

@@ -307,13 +307,15 @@ describe('the preview', () => {
     );
     const order = [
       `check ${id}`,
+      `restore ${id} in orders_runner_new\n`,
       'orders_runner_new orders\n',
       `get main:${id} |`,
+      'rename orders_runner_new to orders, and what was there to orders_runner_old\n',
       'sh stop',
       'orders_runner_new orders orders_runner_old',
       'sh start',
       'keep a safety copy',
-      'remove the old data',
+      'remove the old data in orders_runner_old',
     ];
     const found = order.map((part) => text.indexOf(part));
     expect(found, text).toEqual(found.toSorted((left, right) => left - right));

@@ -1,6 +1,5 @@
 /** Where programs run: the `run-in` of a plan on the commands that a driver wrote without knowing of it. */
-import type { Command, Place, Requirement } from '../graph.ts';
-import { placeName } from '../place-name.ts';
+import type { Command, Place } from '../graph.ts';
 import type { PlannedPlace } from '../plan/resolved.ts';
 import { mapped } from './rewrite.ts';
 
@@ -32,15 +31,4 @@ function isFileIntake(intake: unknown): intake is { file: Command['argv'][number
 
 function writer(file: Command['argv'][number], place: Place): Command {
   return { argv: ['sh', '-c', 'umask 077; exec cat >"$1"', 'sh', file], place };
-}
-
-/** That the places of these commands answer, told before anything starts. */
-export function placesOf(commands: readonly Command[], why: string): Requirement[] {
-  const places = commands.flatMap(({ place }) => (place ? [place] : []));
-  const known = new Map(places.map((place) => [JSON.stringify(place), place]));
-  return [...known.values()].map((place) => ({
-    need: 'check',
-    title: `${placeName(place)}: ${why}`,
-    command: { argv: ['sh', '-c', 'exit 0'], place },
-  }));
 }

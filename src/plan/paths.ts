@@ -1,4 +1,7 @@
-/** Paths of a plan begin at the folder of the file in which they are written; `~` is the home directory. */
+/**
+ * Paths of a plan begin at the folder of the file in which they are written; `~` is the home directory. Those of a source that
+ * runs elsewhere are that place's, and stay as they are.
+ */
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type PathPlace, paths } from './generated/tables.ts';
@@ -25,12 +28,19 @@ export function withAbsolutePaths(
   loaded: Loaded,
 ): Record<string, unknown> {
   let result: unknown = spec;
+  const all = paths[definition] ?? [];
+  const own = isElsewhere(spec['run-in']) ? all.filter(({ at }) => at[0] === 'run-in') : all;
   // Those that others are relative to come first.
-  for (const place of (paths[definition] ?? []).toSorted((a, b) => Number(Boolean(a.base)) - Number(Boolean(b.base)))) {
+  for (const place of own.toSorted((a, b) => Number(Boolean(a.base)) - Number(Boolean(b.base)))) {
     const base = place.base ? (result as Record<string, unknown>)[place.base] : undefined;
     result = replaced(result, place, 0, pointer, loaded, base as string | undefined);
   }
   return result as Record<string, unknown>;
+}
+
+/** Another user of this machine sees the same files. */
+export function isElsewhere(runIn: unknown): boolean {
+  return typeof runIn === 'object' && runIn !== null && !('user' in runIn && Object.keys(runIn).length === 1);
 }
 
 function replaced(

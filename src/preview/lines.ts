@@ -3,6 +3,7 @@ import { render } from '../bind.ts';
 import { partLabel } from '../catalog/artifacts.ts';
 import { partSuffix } from '../catalog/part-name.ts';
 import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, Step } from '../graph.ts';
+import { placeName } from '../place-name.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import { quote, recipeLines, shellLine, shellPipeline, type View } from './shell.ts';
 
@@ -134,12 +135,17 @@ function stepLine(step: Step, lookup: View): string {
   return dollar(shellLine(step.command, lookup));
 }
 
+/** Where it is looked for, if not here. */
+function at({ place }: Extract<Requirement, { need: 'program' | 'path' }>): string {
+  return place ? ` in ${placeName(place)}` : '';
+}
+
 function requirementLine(requirement: Requirement): string {
   switch (requirement.need) {
     case 'program':
-      return `program ${requirement.program}`;
+      return `program ${requirement.program}${at(requirement)}`;
     case 'path':
-      return `${requirement.what === 'any' ? 'path' : requirement.what} ${quote(requirement.path)}`;
+      return `${requirement.what === 'any' ? 'path' : requirement.what} ${quote(requirement.path)}${at(requirement)}`;
     case 'secret':
       return `‹secret:${requirement.secret}›`;
     case 'check':

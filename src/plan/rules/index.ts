@@ -10,6 +10,7 @@ import { layoutCollision } from './layout-collision.ts';
 import { noEffect } from './no-effect.ts';
 import { noRestoreTest } from './no-restore-test.ts';
 import { noScratch } from './no-scratch.ts';
+import { pathElsewhere } from './path-elsewhere.ts';
 import { plainSecret } from './plain-secret.ts';
 import { requireTooHigh } from './require-too-high.ts';
 import { retentionKeepsNothing } from './retention-keeps-nothing.ts';
@@ -36,6 +37,7 @@ export const rules: readonly Rule[] = [
   contradiction,
   cannotOpen,
   needsKeyring,
+  pathElsewhere,
   plainSecret,
   rpoUnreachable,
   retentionKeepsNothing,

@@ -337,3 +337,29 @@ backups:
     expect(await said('plain-secret', shared(', allow: { plain-secret: public }'))).toEqual([]);
   });
 });
+
+describe('path-elsewhere', () => {
+  const plan = (source: string) => `version: 1
+name: shop
+sources: { db: ${source} }
+backups:
+  db: { source: db, destinations: [{ type: local, path: out }] }
+  again: { source: db, destinations: [{ type: local, path: again }] }
+`;
+  const ssh = 'run-in: { ssh: { host: h, key: keys/id } }';
+
+  it('paths of a source that runs elsewhere are that place’s, and full', async () => {
+    expect(await said('path-elsewhere', plan(`{ type: sqlite, path: data/x.db, ${ssh} }`))).toEqual([
+      '3:38 "data/x.db" is a path where the source runs, and nothing tells where it begins there [a full path, from / on]',
+    ]);
+    expect(await said('path-elsewhere', plan(`{ type: files, paths: [/a, ~/b], ${ssh} }`))).toHaveLength(1);
+    expect(await said('path-elsewhere', plan(`{ type: files, base: /a, paths: [b], ${ssh} }`))).toEqual([]);
+    expect(await said('path-elsewhere', plan('{ type: sqlite, path: x.db, run-in: { user: app } }'))).toEqual([]);
+  });
+
+  it('those of `run-in` itself are here', async () => {
+    const { directory, resolved } = await read(plan(`{ type: sqlite, path: /x.db, ${ssh} }`));
+    const { spec, place } = resolved!.backups[0]!.source;
+    expect([spec.path, place]).toEqual(['/x.db', { ssh: { host: 'h', key: `${directory}/keys/id` } }]);
+  });
+});

@@ -152,6 +152,7 @@ function verifications(
     ...part,
     made: plannedMade(part.source, known.survey ?? null),
     records,
+    answers: null,
   }));
   let previous = captureId;
   for (const check of backup.verify) {

@@ -1,8 +1,7 @@
 import type { Argument, Assertion, Command, Expect, Value } from '../graph.ts';
-import type { Facts, Question, Target } from '../kind.ts';
+import type { Question } from '../kind.ts';
 import type { Configured, PlannedAssertion, PlannedBounds } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
-import { askKind } from './ask.ts';
 import { external } from './steps.ts';
 
 /** Seconds that the command of an assertion may take. */
@@ -17,24 +16,13 @@ export type Asked = {
   ask(question: Question): Command;
   /** What the user's own programs are told beside RUNNER_TARGET. */
   environment?: Record<string, Value>;
-  /** A question to the live source: asked where the manifest keeps no answer of it. */
-  live?(question: Question): Command;
+  /** A question to the live source, for what the manifest keeps no answer of; null where it keeps one. */
+  live?(question: Question): Command | null;
 };
 
 /** The assertions of a plan on data that was restored. */
 export function compileAssertions(planned: PlannedAssertion[], asked: Asked): Assertion[] {
   return planned.map((assertion) => compileAssertion(assertion, asked));
-}
-
-/** Restored data that its own kind reads where it lies: a path, or a name at the source's own server. */
-export function askedOf(source: Configured, target: Argument, facts: Facts): Asked {
-  const ask = (question: Question, where: Target | null) => askKind(source, question, where, facts);
-  return {
-    source,
-    target,
-    ask: (question) => ask(question, { path: target }),
-    live: (question) => ask(question, null),
-  };
 }
 
 /** What of an assertion asks the data itself; null for files and programs of the user's. */
@@ -80,13 +68,14 @@ function compileAssertion(planned: PlannedAssertion, asked: Asked): Assertion {
   }
   if (!question) throw new Error('an assertion that asks nothing');
   const [name] = Object.values(question) as [string];
+  const reference = expect.compare ? asked.live?.(question) : null;
   return {
     title: `${'sql' in planned ? name : questionName(question)} ${words(expect)}`,
     check: 'output',
     command: { ...asked.ask(question), timeout: assertionTimeout },
     expect,
     ...(expect.compare ? { question: questionName(question) } : {}),
-    ...(expect.compare && asked.live ? { reference: asked.live(question) } : {}),
+    ...(reference ? { reference } : {}),
     ...tolerance,
   };
 }

@@ -1,3 +1,4 @@
+import { answersOf } from '../catalog/artifacts.ts';
 import type { Manifest } from '../catalog/format.ts';
 import type {
   Argument,
@@ -15,7 +16,8 @@ import type {
 import type { Facts, Made, Question } from '../kind.ts';
 import type { Configured, PlannedVerification, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
-import { askedOf, compileAssertions } from './assertions.ts';
+import { askKind } from './ask.ts';
+import { compileAssertions, questionName } from './assertions.ts';
 import { openingChain } from './chain.ts';
 import { directoryScope, preflightTask, secretsOf, stageCommands } from './common.ts';
 import { openingFacts, type RunFacts, sourceFacts } from './facts.ts';
@@ -31,8 +33,16 @@ import { askLive } from './steps.ts';
  */
 export type Choice = { backup: string; id: string; manifest: Manifest | null; destinations: string[] };
 
-/** One artifact that is checked: its spec, how it was made and how it was sealed. */
-export type CheckPart = PartId & { source: Configured; made: Made; records: StageRecord[] };
+/**
+ * One artifact that is checked: its spec, how it was made and how it was sealed. `answers`: what its manifest keeps of the source;
+ * null where that is yet to be written.
+ */
+export type CheckPart = PartId & {
+  source: Configured;
+  made: Made;
+  records: StageRecord[];
+  answers: Readonly<Record<string, string>> | null;
+};
 
 type Check = {
   id: string;
@@ -102,13 +112,18 @@ type Opening = { part: VerifyPart; requirements: Requirement[]; throwaway: boole
 /** How one artifact is opened for this check, or why nothing here can. */
 function openPart(plan: ResolvedPlan, check: Check, index: number, container: ScopeId, facts: RunFacts): Opening {
   const { backup, parts, check: planned } = check;
-  const { name, purpose, source, made, records } = parts[index]!;
+  const { name, purpose, source, made, records, answers } = parts[index]!;
   const known = openingFacts(facts, made);
   const { stages, requirements } = openingChain(plan, backup, records, known);
   const opening = { name, purpose, decode: stages };
   const kind = findSource(source.type);
   // Questions are asked of data; roles and the like have none.
   const asserted = planned.level === 'restore' && purpose === 'data' ? planned.assert : [];
+  // What has no answer kept is asked of the live source now, as far as that can be compared.
+  const live = (question: Question) =>
+    answers === null || Object.hasOwn(answers, questionName(question))
+      ? null
+      : askLive(backup, source, question, facts);
   if (planned.level === 'restore' && kind.scratch) {
     const folder = parts.length > 1 ? `part-${index + 1}` : null;
     const { into = 'scratch' } = planned;
@@ -119,12 +134,12 @@ function openPart(plan: ResolvedPlan, check: Check, index: number, container: Sc
     }
     const { recipe, target, ask } = scratch;
     const socket = target.server?.at === 'socket' ? { RUNNER_SOCKET: target.server.directory } : {};
-    const assert = compileAssertions(asserted, { source, target: target.path, ask, environment: socket });
+    const assert = compileAssertions(asserted, { source, target: target.path, ask, environment: socket, live });
     return { part: { ...opening, recipe, assert }, requirements, throwaway: true };
   }
-  const live = (question: Question) => askLive(backup, source, question, facts);
   const target = { work: 'restored' };
-  const assert = compileAssertions(asserted, { ...askedOf(source, target, known), live });
+  const ask = (question: Question) => askKind(source, question, { path: target }, known);
+  const assert = compileAssertions(asserted, { source, target, ask, live });
   return {
     part: { ...opening, recipe: recipeFor(planned.level, source, known), assert },
     requirements,
@@ -152,10 +167,17 @@ function checksFor(backup: ResolvedBackup, level: Level | undefined): PlannedVer
   return levels.map(planned);
 }
 
+/** None where a kind cannot tell how a part was made that it once made: then the check proves nothing and says so. */
 function manifestParts(manifest: Manifest, backup: ResolvedBackup, facts: RunFacts): CheckPart[] {
-  return partsOf(manifest, backup.source, sourceFacts(facts, backup)).map(
-    ({ name, purpose, source, made, artifact }) => ({ name, purpose, source, made, records: artifact.stages }),
-  );
+  try {
+    return partsOf(manifest, backup.source, sourceFacts(facts, backup)).map(({ artifact, ...part }) => ({
+      ...part,
+      records: artifact.stages,
+      answers: answersOf(manifest, artifact),
+    }));
+  } catch {
+    return [];
+  }
 }
 
 /** `runner verify`: backups that lie at destinations are opened and checked through them. */

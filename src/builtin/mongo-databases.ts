@@ -1,4 +1,4 @@
-import type { MongoClient } from 'mongodb';
+import type { IndexDescription, MongoClient } from 'mongodb';
 import { Failure } from './failure.ts';
 import { collectionsOf, databasesOf, markName, type Scope } from './mongo-scope.ts';
 
@@ -43,12 +43,23 @@ export async function move(
     if (info?.type === 'view') {
       await client.db(target).dropCollection(name);
       await client.db(target).createCollection(name, info.options as object);
-    } else {
-      const names = { renameCollection: `${beside}.${name}`, to: `${target}.${name}` };
-      await client.db('admin').command({ ...names, dropTarget: true });
-    }
+    } else await rename(client, `${beside}.${name}`, `${target}.${name}`);
   }
   return '';
+}
+
+/** Between databases a server copies; whatever index it does not bring along is made again. */
+async function rename(client: MongoClient, from: string, to: string): Promise<void> {
+  const at = (space: string) => {
+    const dot = space.indexOf('.');
+    return client.db(space.slice(0, dot)).collection(space.slice(dot + 1));
+  };
+  const before = await at(from).indexes();
+  await client.db('admin').command({ renameCollection: from, to, dropTarget: true });
+  const names = new Set((await at(to).indexes()).map(({ name }) => name));
+  const lost = before.filter(({ name }) => name !== '_id_' && !names.has(name));
+  if (lost.length > 0)
+    await at(to).createIndexes(lost.map(({ v: _v, ns: _ns, ...index }) => index as IndexDescription));
 }
 
 /** An empty text takes the mark away. */

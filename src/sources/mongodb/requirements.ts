@@ -129,6 +129,8 @@ function unasked(spec: Spec, facts: Facts): string[] {
 export function requirements(spec: Spec, facts: Facts): Requirement[] {
   const why = 'MongoDB is backed up with it';
   const found = foundOf(facts);
+  // Only a manifest tells of which database an artifact is.
+  const isOpening = facts.made?.facts.database !== undefined;
   const problems = [
     ...contradictions(spec),
     ...(found ? unknown(spec, found) : []),
@@ -141,6 +143,9 @@ export function requirements(spec: Spec, facts: Facts): Requirement[] {
   return [
     ...secrets(spec),
     { need: 'program', program: 'mongodump', why, hint },
+    ...(isOpening
+      ? [{ need: 'program' as const, program: 'mongorestore', why: 'the dump is loaded with it', hint }]
+      : []),
     ...problems.map((problem) => ({ need: 'fact' as const, problem })),
   ];
 }

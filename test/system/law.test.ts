@@ -3,9 +3,13 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { render } from '../../src/bind.ts';
+import { askedOf } from '../../src/execute/actions/requirements-there.ts';
 import { lookupWithin } from '../../src/execute/lookup.ts';
+import { lookupAt } from '../../src/execute/remote-launch.ts';
+import { remoteScript } from '../../src/execute/remote-script.ts';
 import type { RunRecord } from '../../src/execute/run.ts';
-import type { Action, Argument, Graph } from '../../src/graph.ts';
+import type { Action, Command, Graph, Requirement } from '../../src/graph.ts';
+import { siteScript } from '../../src/site-script.ts';
 import { type Finished, type StartOptions, temporaryDirectory } from '../helpers/runner.ts';
 import { type Call, makeRecorder, type Recorder } from './recorder.ts';
 import { have, makeKeys, makeShop, shopPlan, writePlan } from './shop.ts';
@@ -21,6 +25,7 @@ let plan: string;
 
 beforeAll(async () => {
   await makeShop(directory);
+  process.env.PATH = `${fakeDocker(directory)}:${process.env.PATH}`;
   plan = writePlan(directory, shopPlan(directory, await makeKeys(join(directory, 'keys'))));
   recorder = await makeRecorder(directory);
 });
@@ -30,7 +35,8 @@ afterAll(() => temporary.remove());
 async function preview(words: string[], options?: StartOptions): Promise<Previewed> {
   const { exitCode, stdout, stderr, calls } = await recorder.run([...words, '--json'], options);
   expect(exitCode, stderr).toBe(0);
-  expect(calls.filter(({ direct }) => direct).filter(({ argv }) => !isProbe(argv))).toEqual([]);
+  const started = calls.filter(({ direct }) => direct).map(({ argv }) => programIn(argv));
+  expect(started.filter((argv) => argv.length > 0 && !isProbe(argv))).toEqual([]);
   return JSON.parse(stdout);
 }
 
@@ -59,10 +65,23 @@ function isProbe([program, ...words]: string[]): boolean {
 /** Programs that the kinds of this plan look for. The list stands here so that a new probe is noticed. */
 const probed = ['age', 'gpg', 'gtar', 'gzip', 'openssl', 'pigz', 'sqlite3', 'tar', 'xz', 'zstd'];
 
-/** Every command of an action, whatever its place. */
-function commandsIn(value: unknown): { argv: Argument[] }[] {
+/** A `docker exec` whose container is this machine. */
+function fakeDocker(directory: string): string {
+  const bin = join(directory, 'fakes');
+  mkdirSync(bin);
+  const script = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift 2\nexec "$@"\n';
+  writeFileSync(join(bin, 'docker'), script, { mode: 0o755 });
+  return bin;
+}
+
+/** Every command of an action, wherever it stands; what is required elsewhere is asked by one. */
+function commandsIn(value: unknown): Command[] {
   if (typeof value !== 'object' || value === null) return [];
-  if ('argv' in value && Array.isArray(value.argv)) return [value as { argv: Argument[] }];
+  if ('argv' in value && Array.isArray(value.argv)) return [value as Command];
+  if ('need' in value && 'place' in value) {
+    const asked = askedOf(value as Requirement);
+    return asked ? [asked.command] : [];
+  }
   return Object.values(value).flatMap(commandsIn);
 }
 
@@ -71,7 +90,10 @@ function expected(graph: Graph, record: RunRecord): { task: string; argv: string
   const done = new Set(record.tasks.filter(({ outcome }) => outcome !== 'skipped').map(({ id }) => id));
   const bound = (task: string, action: Action, within: string[]) => {
     const lookup = lookupWithin(graph, record.bindings, within);
-    return commandsIn(action).map(({ argv }) => ({ task, argv: argv.map((part) => render(part, lookup)) }));
+    return commandsIn(action).map((command) => ({
+      task,
+      argv: command.argv.map((part) => render(part, lookupAt(command, lookup))),
+    }));
   };
   const tasks = graph.tasks.filter(({ id }) => done.has(id));
   const held = new Set(tasks.flatMap(({ within }) => within));
@@ -86,10 +108,23 @@ const sorted = (all: string[][]) => all.map((argv) => JSON.stringify(argv)).sort
 /** `sqlite3`, wherever it lies. */
 const named = (argv: string[]) => [argv[0]!.split('/').at(-1)!, ...argv.slice(1)];
 
+/** What a client was told to run elsewhere; nothing for what is no part of the graph: facts, what is cleared away there, our own hop. */
+function programIn(argv: string[]): string[] {
+  if (argv[0] === 'runner-builtin' && argv[1] === 'receive') return [];
+  if (argv[0] !== 'docker') return argv;
+  if (argv.slice(-4, -1).join(' ') === 'rm -rf --') return [];
+  const at = argv.indexOf(remoteScript);
+  const words = at === -1 ? argv : argv.slice(at + 3);
+  return words.includes(siteScript) ? [] : words;
+}
+
 /** The three accounts of a run agree: what was previewed, what the record says, what the programs received. */
 function agree(graph: Graph, { calls, record }: Watched, facts: string[][] = []): void {
   const planned = expected(graph, record);
-  const direct = calls.filter((call) => call.direct).map(({ argv }) => argv);
+  const direct = calls
+    .filter((call) => call.direct)
+    .map(({ argv }) => programIn(argv))
+    .filter((argv) => argv.length > 0);
   const factual = direct.filter(isProbe);
   const acted = direct.filter((argv) => !isProbe(argv) && !facts.some((fact) => `${fact}` === `${argv}`));
   expect(sorted(acted)).toEqual(sorted(planned.map(({ argv }) => named(argv))));
@@ -156,6 +191,33 @@ describe.sequential('what is previewed is what runs', () => {
     agree(graph, run, spoken);
     const done = run.record.tasks.filter(({ outcome }) => outcome !== 'skipped').map(({ id }) => id);
     for (const task of tasks) expect(done).toContain(task);
+  });
+
+  it('apply: what runs elsewhere', async () => {
+    const place = join(directory, 'there');
+    mkdirSync(join(place, 'data'), { recursive: true });
+    writeFileSync(join(place, 'data', 'a file'), 'text');
+    const runIn = { 'run-in': { docker: 'box' } };
+    const destinations = [{ type: 'local', path: join(place, 'main') }];
+    const there = writePlan(place, {
+      version: 1,
+      name: 'there',
+      backups: {
+        files: {
+          source: { type: 'files', paths: [`${place}/da*`], ...runIn },
+          transforms: ['gzip'],
+          destinations,
+          verify: ['content'],
+          hooks: { before: [{ run: ['echo', 'a "b"'], ...runIn }] },
+        },
+        text: { source: { type: 'command', run: ['printf', '%s', "it's"], ...runIn }, destinations },
+      },
+    });
+    const graph = await preview(['plan', there]);
+    const run = await watch(['apply', there, '--expect', graph.digest]);
+    agree(graph, run);
+    const placed = graph.tasks.flatMap(({ action }) => commandsIn(action)).filter((command) => command.place);
+    expect(placed.length).toBeGreaterThanOrEqual(5);
   });
 
   it('a restore that `after` refuses: back again, exactly as shown', async () => {

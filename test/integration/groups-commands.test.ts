@@ -3,10 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Options } from '../../src/commands/command.ts';
+import { built } from '../helpers/runner.ts';
 import { command } from '../proofs/in-process.ts';
 
+beforeAll(built);
 let root: string;
 let plan: string;
 beforeEach(async () => {

@@ -9,7 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { bundle } from '../fakes/bundle.ts';
 import { isRoot } from '../helpers/programs.ts';
+import { built as programBuilt } from '../helpers/runner.ts';
 
+beforeAll(programBuilt);
 let built: string;
 let parent: string;
 let root: string;

@@ -12,9 +12,11 @@ import type { Options } from '../../src/commands/command.ts';
 import { freePort, hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { has } from '../helpers/programs.ts';
 import { hasRedis, RedisServer } from '../helpers/redis.ts';
+import { built } from '../helpers/runner.ts';
 import { command } from '../proofs/in-process.ts';
 
 const able = hasPostgres() && hasRedis() && has('tar');
+beforeAll(built);
 let root: string;
 let postgres: Postgres;
 let redis: RedisServer;

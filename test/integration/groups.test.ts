@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { setOf } from '../../src/catalog/identity.ts';
 import { readShelf } from '../../src/catalog/shelf.ts';
@@ -15,6 +15,7 @@ import { readFacts } from '../../src/facts.ts';
 import type { ResolvedBackup, ResolvedGroup } from '../../src/plan/resolved.ts';
 import { renderText } from '../../src/preview/text.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';
+import { built } from '../helpers/runner.ts';
 import { hooked } from './faults.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -24,6 +25,7 @@ vi.mock('../../src/registry.ts', async (original) => {
   return { ...real, findSource: (type: string) => (type === 'moment' ? momentKind : real.findSource(type)) };
 });
 
+beforeAll(built);
 let world: World;
 beforeEach(async () => {
   world = await makeWorld(['main', 'nas']);

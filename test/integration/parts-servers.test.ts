@@ -7,10 +7,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Options } from '../../src/commands/command.ts';
 import { hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { has } from '../helpers/programs.ts';
+import { built } from '../helpers/runner.ts';
 import { command } from '../proofs/in-process.ts';
 
 const able = hasPostgres() && has('gzip', 'sha256sum');
 const odd = `It's "a" $(shop); é`;
+beforeAll(built);
 let root: string;
 let plan: string;
 let postgres: Postgres;

@@ -5,6 +5,7 @@ import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { renderText } from '../preview/text.ts';
+import { findSource } from '../registry.ts';
 import { wallClock } from '../report/human.ts';
 import { type Chosen as ChosenCopies, choose } from './choose.ts';
 import { chooseSet } from './choose-set.ts';
@@ -18,6 +19,7 @@ import { leftNames, question, targetsText } from './restore-text.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { withServer } from './server.ts';
 import { tellFailures, withShelves } from './shelves.ts';
+import { restoreTarget } from './target.ts';
 
 /** What is brought back of one backup, and where it goes. */
 export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
@@ -114,6 +116,10 @@ async function originsOf(
   const group = word === undefined ? null : findGroup(plan, word);
   if (!group) {
     const backup = restored(plan, word, options);
+    const { type, spec } = backup.source;
+    // A mistake of the command line is told before anything is read.
+    if (findSource(type).restores(spec, backup.restore.options) !== 'database')
+      await restoreTarget(plan, backup, options.to, options.only);
     return [{ backup, origin: await originOf(plan, backup, options, host) }];
   }
   for (const name of ['file', 'to', 'only'] as const)

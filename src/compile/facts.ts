@@ -80,6 +80,7 @@ export function plannedMade(source: Configured, survey: Survey | null): Made {
   return { extension: findSource(source.type).extension(source.spec), version: survey?.version ?? null, facts: {} };
 }
 
-function siteOf({ programs, installed }: Facts): Site {
+/** What there is here. */
+export function siteOf({ programs, installed }: Facts): Site {
   return { programs, ...(installed ? { installed } : {}) };
 }

@@ -4,7 +4,7 @@ import type { PartId, Requirement, RestoreOrigin, Scope, StageRecord, Task } fro
 import type { Facts } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan, ResolvedSource } from '../plan/resolved.ts';
 import { type AnySource, findSource } from '../registry.ts';
-import { type RunFacts, sourceFacts } from './facts.ts';
+import { type RunFacts, siteOf, sourceFacts } from './facts.ts';
 import { placed as atPlace, placeOf } from './place.ts';
 
 /** One artifact of a backup, and where it goes. Names that must be free were chosen when the facts were read. */
@@ -75,12 +75,17 @@ export function piecesOf(context: RestoreContext): PieceContext[] {
   return choice.pieces.map((piece, index) => {
     const artifact = choice.manifest ? artifactOf(choice.manifest, piece.part) : undefined;
     const made = artifact && choice.manifest ? { made: madeOf(choice.manifest, artifact) } : {};
+    const kind = findSource(piece.source.type);
+    const shape = kind.restores(piece.source.spec, context.backup.restore.options);
+    const { elsewhere, ...known } = sourceFacts(facts, context.backup);
+    // Files are restored here, with the programs of here, wherever they came from.
+    const there = shape === 'file' || shape === 'directory' ? siteOf(facts) : elsewhere ? { elsewhere } : {};
     return {
       ...context,
       tag: choice.pieces.length === 1 ? tag : `${tag}:${index + 1}`,
       piece,
-      kind: findSource(piece.source.type),
-      kindFacts: { ...sourceFacts(facts, context.backup), ...made },
+      kind,
+      kindFacts: { ...known, ...there, ...made },
     };
   });
 }

@@ -118,9 +118,22 @@ function none(what: string, backup: ResolvedBackup, rows: Row[]): RunnerError {
   return new RunnerError(`"${backup.name}" ${what}; ${hint}`);
 }
 
-/** A copy that is good itself before others, one that is near before one off-site, else the plan's order. */
+/**
+ * A whole copy before one of which a part is gone, one that is good itself before others, one that is near before one off-site,
+ * else the plan's order.
+ */
 export function bestFirst(plan: ResolvedPlan, copies: ReadCopy[]): ReadCopy[] {
-  const rank = ({ copy }: ReadCopy) =>
-    (copy.judgement.state === 'good' ? 0 : 2) + (plan.destinations[copy.destination]?.offSite ? 1 : 0);
+  const rank = (read: ReadCopy) =>
+    (isTorn(read) ? 4 : 0) +
+    (read.copy.judgement.state === 'good' ? 0 : 2) +
+    (plan.destinations[read.copy.destination]?.offSite ? 1 : 0);
   return copies.toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** Names alone do not tell that one of several artifacts is not there. With a `layout` of its own nothing was listed. */
+function isTorn({ copy: { entry }, manifest }: ReadCopy): boolean {
+  if (entry.artifacts.length === 0) return false;
+  return manifest.artifacts.some((wanted) => {
+    return !entry.artifacts.some(({ key, size }) => key === wanted.key && size === wanted.size);
+  });
 }

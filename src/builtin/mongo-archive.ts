@@ -18,7 +18,7 @@ export type Namespace = { database: string; collection: string; documents: numbe
 export async function mongoArchive(args: string[]): Promise<void> {
   const counted = { bytes: 0 };
   const input = args.includes('--pass') ? handingOn(process.stdin, counted) : process.stdin;
-  const { namespaces } = await readArchive(input, { sums: !args.includes('--count') });
+  const { namespaces } = await readArchive(input, { sums: !args.includes('--pass') });
   if (args.includes('--count')) {
     if (!namespaces.some(({ database }) => database !== ''))
       throw new Failure('the dump holds no collection: there is no such database, or nothing in it');

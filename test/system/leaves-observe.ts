@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { debts } from '../../src/commands/due.ts';
-import { restoreTarget } from '../../src/commands/target.ts';
+import { type RestoreTarget, restoreTarget } from '../../src/commands/target.ts';
 import { sealingChain } from '../../src/compile/chain.ts';
 import { inspectionKey, type RunFacts } from '../../src/compile/facts.ts';
 import { compileApply, compilePrune, compileRestore, compileVerify } from '../../src/compile/index.ts';
@@ -97,7 +97,10 @@ type Chosen = { backup: string; id: string; manifest: Manifest; destinations: st
 async function restore(plan: ResolvedPlan, backup: ResolvedBackup, chosen: Chosen, facts: RunFacts): Promise<string> {
   try {
     const to = backup.restore.to === undefined && backup.source.type === 'command' ? '/tmp/feed.out' : undefined;
-    const target = await restoreTarget(plan, backup, backup.source.spec.restore ? undefined : to);
+    const isDatabase = findSource(backup.source.type).restores(backup.source.spec) === 'database';
+    const target = isDatabase
+      ? databaseTarget(backup)
+      : await restoreTarget(plan, backup, backup.source.spec.restore ? undefined : to);
     const from = { destination: chosen.destinations[0]! };
     const part = { name: null, purpose: 'data' as const };
     const piece = { ...target, part, source: backup.source, safety: target.replaces, only: [] };
@@ -106,6 +109,33 @@ async function restore(plan: ResolvedPlan, backup: ResolvedBackup, chosen: Chose
     if (error instanceof RunnerError) return error.message;
     throw error;
   }
+}
+
+/** What a server would be asked for. */
+function databaseTarget({ restore }: ResolvedBackup) {
+  const target = restore.to ?? 'shop';
+  return {
+    target,
+    live: true,
+    replaces: true,
+    empty: false,
+    beside: `${target}_new`,
+    stale: false,
+    aside: `${target}_old`,
+  };
+}
+
+/** Databases are taken to be full: no server is asked. */
+async function targetOf(plan: ResolvedPlan, backup: ResolvedBackup): Promise<RestoreTarget> {
+  const { type, spec } = backup.source;
+  const kind = findSource(type);
+  if (kind.restores(spec, backup.restore.options) === 'database') {
+    const target = backup.restore.to ?? kind.home(spec) ?? 'shop';
+    const names = { beside: `${target}_runner_new`, aside: `${target}_runner_old` };
+    return { target, live: true, replaces: true, empty: false, stale: false, ...names };
+  }
+  const to = backup.restore.to === undefined && type === 'command' ? '/tmp/feed.out' : undefined;
+  return await restoreTarget(plan, backup, spec.restore ? undefined : to);
 }
 
 const inspections = new Map<string, Promise<Inspection>>();

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
+import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
 import { major, Postgres, programsOf } from '../helpers/postgres.ts';
 import { has } from '../helpers/programs.ts';
 import { freePort, populate, RedisServer } from '../helpers/redis.ts';
@@ -22,6 +23,16 @@ async function startPostgres(): Promise<Started> {
   await server.query("create role backup login password 'secret'; grant pg_read_all_data to backup");
   await server.create('orders', "create table customers (name text); insert into customers values ('ada')");
   return { env: { DB_PORT: String(server.port), DB_PASSWORD: 'secret' }, end: () => server.stop() };
+}
+
+async function startMysql(flavour: Flavour): Promise<Started> {
+  const server = await MysqlServer.start(flavour);
+  const routines = flavour === 'mysql' ? 'SHOW_ROUTINE ON *.*' : 'SELECT ON mysql.proc';
+  server.sql(`CREATE USER backup IDENTIFIED BY 'secret'; GRANT ${routines} TO backup;
+    GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON orders.* TO backup; GRANT SELECT ON mysql.* TO backup;
+    CREATE DATABASE orders; CREATE TABLE orders.customers (name TEXT); INSERT INTO orders.customers VALUES ('ada')`);
+  const env = { DB_PORT: String(server.port), DB_PASSWORD: 'secret', PATH: server.path };
+  return { env, end: () => server.stop() };
 }
 
 /** What an example wants on the machine, and the data that it speaks of. */
@@ -74,6 +85,17 @@ const needs: Record<string, { programs: string[]; make(folder: string): void; st
   },
   'postgres.yaml': { programs: ['zstd', 'psql', postgresProgram], make: () => {}, start: startPostgres },
   'postgres-all.yaml': { programs: ['zstd', 'psql', postgresProgram], make: () => {}, start: startPostgres },
+  // What a server of each maker is made of is for its helper to find.
+  ...Object.fromEntries(
+    (['mariadb', 'mysql'] as const).map((flavour) => [
+      `${flavour}.yaml`,
+      {
+        programs: ['zstd', ...(flavours.includes(flavour) ? [] : [`a ${flavour} server`])],
+        make: () => {},
+        start: () => startMysql(flavour),
+      },
+    ]),
+  ),
   'command.yaml': {
     programs: [],
     make: (folder) => {

@@ -32,17 +32,15 @@ function rowChecksums(spec: MysqlSpec): string {
   const sum = ", CONCAT(COUNT(*), ':', IFNULL(SUM(CAST(CONV(h, 16, 10) AS DECIMAL(20))), 0))";
   const parts = [
     literal('SELECT '),
-    "QUOTE(CONCAT('table ', t.TABLE_NAME))",
+    "QUOTE(CONCAT('table ', c.TABLE_NAME))",
     literal(`${sum} FROM (SELECT LEFT(SHA2(CONCAT_WS(',', `),
     row,
     literal('), 256), 16) AS h FROM '),
-    quotedColumn('t.TABLE_NAME'),
+    quotedColumn('c.TABLE_NAME'),
     literal(') AS r;'),
   ];
-  return `SELECT CONCAT(${parts.join(', ')})
-FROM information_schema.TABLES t JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
-WHERE t.TABLE_SCHEMA = DATABASE() AND c.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')${chosenTables(spec, 't.TABLE_NAME')}
-GROUP BY t.TABLE_NAME;`;
+  return `SELECT CONCAT(${parts.join(', ')}) FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = DATABASE()
+AND c.TABLE_NAME IN (SELECT TABLE_NAME FROM information_schema.TABLES WHERE ${inTables})${chosenTables(spec, 'c.TABLE_NAME')} GROUP BY c.TABLE_NAME;`;
 }
 
 const rowCounts = (spec: MysqlSpec) =>
@@ -71,7 +69,8 @@ function tableLines(spec: MysqlSpec): string[] {
       ['ENGINE', 'TABLE_COLLATION', 'CREATE_OPTIONS', 'TABLE_COMMENT'],
       `${inTables}${chosen('TABLE_NAME')}`,
     ),
-    `SELECT CONCAT('auto_increment of table ', TABLE_NAME), IFNULL(AUTO_INCREMENT, 1) FROM information_schema.TABLES WHERE ${inTables}${chosen('TABLE_NAME')} AND EXISTS (SELECT 1 FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = TABLES.TABLE_NAME AND c.EXTRA LIKE '%auto_increment%');`,
+    // One that nobody has used yet is 1 or nothing, as the server likes.
+    `SELECT CONCAT('auto_increment of table ', TABLE_NAME), AUTO_INCREMENT FROM information_schema.TABLES WHERE ${inTables} AND AUTO_INCREMENT > 1${chosen('TABLE_NAME')};`,
     described(
       'columns of table',
       'COLUMNS',

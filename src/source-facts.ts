@@ -32,10 +32,12 @@ export async function readSources(
   const asked = new Map<string, Promise<SourceFacts>>();
   const { environment, directory } = host;
   const connections = openConnections({ environment, ...(directory === undefined ? {} : { directory }), shared: true });
+  const identity = ({ source: { type, spec, place } }: ResolvedBackup) => JSON.stringify([type, spec, place]);
   const reading = backups.map(async (backup) => {
-    const { source } = backup;
-    const key = JSON.stringify([source.type, source.spec, source.place]);
-    const facts = asked.get(key) ?? readSource(backup, here, { ...host, connections }, survey);
+    const key = identity(backup);
+    const names = backups.filter((one) => identity(one) === key).map(({ name }) => `"${name}"`);
+    const wanted = { source: backup.source, names: names.join(', ') };
+    const facts = asked.get(key) ?? readSource(wanted, here, { ...host, connections }, survey);
     asked.set(key, facts);
     return [backup.name, await facts] as const;
   });
@@ -58,13 +60,11 @@ function programNames({ source, transforms }: ResolvedBackup): string[] {
 const foldersOf = ({ source }: ResolvedBackup): string[] => [...(findSource(source.type).folders ?? [])];
 const noSite: Site = { programs: {}, installed: {} };
 
-async function readSource(
-  backup: ResolvedBackup,
-  here: Site,
-  host: SourcesHost,
-  survey: boolean,
-): Promise<SourceFacts> {
-  const { source } = backup;
+/** One live source; `names` are the backups of it, for a person. */
+type Wanted = Pick<ResolvedBackup, 'source'> & { names: string };
+
+async function readSource(wanted: Wanted, here: Site, host: SourcesHost, survey: boolean): Promise<SourceFacts> {
+  const { source, names } = wanted;
   const kind = findSource(source.type);
   const place = (source.place ?? null) as Place | null;
   let site = here;
@@ -72,16 +72,16 @@ async function readSource(
     try {
       site = await siteFacts(kind.programs(source.spec), kind.folders ?? [], place, host);
     } catch (error) {
-      const problem = `the source of "${backup.name}" cannot be reached: ${host.redact((error as Error).message)}`;
+      const problem = `the source of ${names} cannot be reached: ${host.redact((error as Error).message)}`;
       return { site: noSite, ...(kind.survey ? { survey: null } : {}), problems: [problem] };
     }
   }
   if (!survey || !kind.survey) return { site, problems: [] };
-  return { site, ...(await ask(backup, site, place, host)) };
+  return { site, ...(await ask(wanted, site, place, host)) };
 }
 
 async function ask(
-  { name, source }: ResolvedBackup,
+  { names, source }: Wanted,
   site: Site,
   place: Place | null,
   host: SourcesHost,
@@ -97,7 +97,7 @@ async function ask(
     return { survey: survey.read(source.spec, ended.stdout), problems: [] };
   } catch (error) {
     const why = host.redact((error as Error).message);
-    return { survey: null, problems: [`the source of "${name}" does not answer: ${why}`] };
+    return { survey: null, problems: [`the source of ${names} does not answer: ${why}`] };
   }
 }
 

@@ -2,12 +2,14 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { RunFacts } from '../compile/facts.ts';
-import { checkFindings } from '../execute/actions/requirements.ts';
+import { checkFindings, foundFindings } from '../execute/actions/requirements.ts';
 import { type Asked, askedOf } from '../execute/actions/requirements-there.ts';
 import { runOutside } from '../execute/remote-run.ts';
+import { secretReader } from '../execute/secrets.ts';
 import type { Graph, Recipe, Requirement } from '../graph.ts';
 import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
+import type { SiteHost } from '../programs.ts';
 import { findSource } from '../registry.ts';
 import { formatSize } from '../units.ts';
 import type { Host } from './command.ts';
@@ -21,9 +23,11 @@ export async function examineSources(
   plan: ResolvedPlan,
   facts: RunFacts,
   requirements: readonly Requirement[],
-  readSecret: ReadSecret,
-  host: Host,
+  { environment }: Host,
 ): Promise<Examined[]> {
+  const { directory } = plan;
+  const { read, redact } = secretReader(plan.secrets, { directory, environment });
+  const host = { environment, directory, readSecret: read };
   const answers = plan.backups.flatMap((backup): Examined[] => {
     const known = facts.sources?.[backup.name];
     if (!known?.survey) return [];
@@ -33,30 +37,27 @@ export async function examineSources(
   });
   const found = requirements.flatMap((one): Examined[] => {
     if (one.need !== 'fact') return [];
-    return rowsFrom('source', subjectOf(one), checkFindings('', { ...silent, stdout: one.problem }));
+    return rowsFrom('source', subjectOf(one), foundFindings(one.problem));
   });
   const asked = requirements.flatMap((one) => {
     const question = askedOf(one);
-    return question ? [ask(question, one, plan, readSecret, host)] : [];
+    return question ? [ask(question, one, host)] : [];
   });
-  return [...answers, ...found, ...(await Promise.all(asked)).flat()];
+  const said = (await Promise.all(asked)).flat();
+  return [...answers, ...found, ...said.map((row) => ({ ...row, message: redact(row.message) }))];
 }
-
-const silent = { argv: [], exitCode: 0, signal: null, seconds: 0, stderr: '', verdict: 'ok' as const, notes: [] };
 
 const subjectOf = ({ backups }: Requirement): string => (backups ?? []).join(', ') || 'plan';
 
 async function ask(
   { title, command, tell }: Asked,
   requirement: Requirement,
-  { directory }: ResolvedPlan,
-  readSecret: ReadSecret,
-  { environment }: Host,
+  host: SiteHost & { readSecret: ReadSecret },
 ): Promise<Examined[]> {
   const subject = subjectOf(requirement);
   const check = requirement.need === 'check' ? 'source' : requirement.need;
   try {
-    const ended = await runOutside(command, { environment, directory, readSecret });
+    const ended = await runOutside(command, host);
     const rows = rowsFrom(check, subject, tell(checkFindings(title, ended)));
     return rows.length > 0 ? rows : [{ check, subject, health: 'ok', message: title }];
   } catch (error) {

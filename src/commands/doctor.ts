@@ -20,7 +20,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const requirements = requirementsOf(graph);
   const rows = await withShelves(plan, Object.keys(plan.destinations), null, host, async (shelves) => [
     ...(await examineMachine(plan, facts, requirements, shelves.readSecret, host)),
-    ...(await examineSources(plan, facts, requirements, shelves.readSecret, host)),
+    ...(await examineSources(plan, facts, requirements, host)),
     ...examineScratch(plan, graph),
     ...(await examineRoom(plan, shelves, host)),
     ...(await examinePlaces(plan, shelves)),

@@ -16,7 +16,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const { dryRun, json, quiet } = invocation.options;
   const plan = await openPlan(invocation, host);
   const only = namedBackups(plan, invocation.words);
-  const facts = await readFacts(plan, { environment: host.environment });
+  const facts = await readFacts(plan, { environment: host.environment, backups: [] });
   const graph = compilePrune(plan, facts, { only });
   if (dryRun) {
     host.terminal.data(json ? asJson(graph) : renderText(graph));

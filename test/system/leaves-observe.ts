@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { debts } from '../../src/commands/due.ts';
-import { type RestoreTarget, restoreTarget } from '../../src/commands/target.ts';
+import { restoreTarget } from '../../src/commands/target.ts';
 import { sealingChain } from '../../src/compile/chain.ts';
 import { inspectionKey, type RunFacts } from '../../src/compile/facts.ts';
 import { compileApply, compilePrune, compileRestore, compileVerify } from '../../src/compile/index.ts';
@@ -123,19 +123,6 @@ function databaseTarget({ restore }: ResolvedBackup) {
     stale: false,
     aside: `${target}_old`,
   };
-}
-
-/** Databases are taken to be full: no server is asked. */
-async function targetOf(plan: ResolvedPlan, backup: ResolvedBackup): Promise<RestoreTarget> {
-  const { type, spec } = backup.source;
-  const kind = findSource(type);
-  if (kind.restores(spec, backup.restore.options) === 'database') {
-    const target = backup.restore.to ?? kind.home(spec) ?? 'shop';
-    const names = { beside: `${target}_runner_new`, aside: `${target}_runner_old` };
-    return { target, live: true, replaces: true, empty: false, stale: false, ...names };
-  }
-  const to = backup.restore.to === undefined && type === 'command' ? '/tmp/feed.out' : undefined;
-  return await restoreTarget(plan, backup, spec.restore ? undefined : to);
 }
 
 const inspections = new Map<string, Promise<Inspection>>();

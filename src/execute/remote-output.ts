@@ -1,5 +1,6 @@
 import { type Readable, Transform } from 'node:stream';
 import { EndMarker, type Report } from '../builtin/end-marker.ts';
+import { faultOf } from './blame.ts';
 import type { Guard } from './guard.ts';
 import type { Fault, Launch } from './launch.ts';
 import { startProcess } from './process.ts';
@@ -10,10 +11,12 @@ import { startProcess } from './process.ts';
  */
 export type Output = 'ignore' | 'pipe' | 'hand-on' | 'live' | number;
 
-/** `report` never rejects. `broken`: whoever took the output stopped reading. */
+/** `report` never rejects. `broken`: whoever took the output stopped reading; `failure`: our own process in between failed. */
+export type OutputReport = Report & { broken?: true; failure?: Error };
+
 export type RemoteOutput = {
   stdout: Readable | null;
-  report: Promise<Report & { broken?: true }>;
+  report: Promise<OutputReport>;
   stop(reason: Fault): void;
 };
 
@@ -66,10 +69,11 @@ function handedOn(
   const hop = startProcess(launch, source, output === 'hand-on' ? 'pipe' : output, guard);
   // The other process has it now: our hold would keep the sender from noticing that nobody reads any more.
   source.destroy();
-  const report = hop.ended.then(({ exitCode, stderr }) => {
-    const line = stderr.trim().split('\n').at(-1) ?? '';
-    if (exitCode === 0 && line.startsWith('{')) return JSON.parse(line) as Report;
-    return { begun: true, bytes: 0, broken: true as const };
+  const report = hop.ended.then((ended): OutputReport => {
+    const line = ended.stderr.trim().split('\n').at(-1) ?? '';
+    if (ended.exitCode === 0 && line.startsWith('{')) return JSON.parse(line) as Report;
+    if (ended.exitCode === 141 || ended.fault !== undefined) return { begun: true, bytes: 0, broken: true };
+    return { begun: true, bytes: 0, failure: faultOf([ended]) ?? new Error('it said nothing of the end') };
   });
   return { stdout: hop.stdout, report, stop: hop.stop };
 }

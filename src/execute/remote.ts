@@ -1,6 +1,5 @@
 /** Starts a program elsewhere. It looks like one of here: one `Started`, one `Ended`. See remote-script.ts for the protocol. */
 import type { Readable, Writable } from 'node:stream';
-import type { Report } from '../builtin/end-marker.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { lastLines } from './blame.ts';
 import type { Guard } from './guard.ts';
@@ -10,7 +9,7 @@ import { within } from './pump.ts';
 import { clientArgv } from './remote-client.ts';
 import { Frames, headerText } from './remote-control.ts';
 import type { RemoteLaunch } from './remote-launch.ts';
-import { type Output, outputOf, type RemoteOutput } from './remote-output.ts';
+import { type Output, type OutputReport, outputOf, type RemoteOutput } from './remote-output.ts';
 import { remoteScript } from './remote-script.ts';
 import { TransientError } from './transient.ts';
 
@@ -120,7 +119,7 @@ function clientLaunch(launch: Launch, { client, nonce, environment, directory }:
   };
 }
 
-type Found = { end: End; report: Report & { broken?: true }; said: string; asked: boolean };
+type Found = { end: End; report: OutputReport; said: string; asked: boolean };
 
 /** How the program there ended, as far as that is known: the client's own word for it is never enough. */
 function judged({ end, report, said, asked }: Found, { argv }: Launch, { client }: RemoteLaunch): Translated {
@@ -132,6 +131,7 @@ function judged({ end, report, said, asked }: Found, { argv }: Launch, { client 
     const error = new TransientError(`${sentence}${why === '' ? '' : `: ${why}`}`);
     return { exitCode: null, signal: null, bytes, fault: { kind: 'cut', error } };
   };
+  if (report.failure) return { exitCode: null, signal: null, bytes, fault: { kind: 'cut', error: report.failure } };
   if (report.broken) return { exitCode: 141, signal: null, bytes };
   if (!report.begun)
     return cut(`${where} cannot be reached (${ending(end, client.argv)}), so ${program} was not started`);

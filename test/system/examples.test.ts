@@ -1,20 +1,97 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dockerEngine } from '../helpers/docker.ts';
+import { fakeKubectl } from '../helpers/kubectl.ts';
 import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
 import { major, Postgres, programsOf } from '../helpers/postgres.ts';
-import { has } from '../helpers/programs.ts';
+import { has, isRoot } from '../helpers/programs.ts';
 import { freePort, populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { hasSshd, startSshd } from '../helpers/ssh.ts';
 
 const examples = resolve(import.meta.dirname, '..', '..', 'examples');
 const env = { BACKUP_PASSPHRASE: 'correct horse battery staple' };
 
 /** A server that an example speaks to, and how it is found. */
 type Started = { env: Record<string, string>; end(): Promise<void> };
+type Need = { programs: string[]; make(folder: string): void; start?(folder: string): Promise<Started> };
+const engine = dockerEngine();
+
+const shell = (script: string, ...words: string[]) => ['sh', '-c', script, 'sh', ...words];
+const table = 'create table orders (id integer primary key); insert into orders values (1), (2)';
+/** A file in a folder, for `base` and for `*`. */
+const upload = 'mkdir -p "$1/ada" && echo hi > "$1/ada/letter.txt" && chmod -R a+rX "$1"';
+
+/** One for each place where programs can run. */
+const placed: Record<string, Need> = {
+  'run-in-docker.yaml': {
+    programs: ['zstd', 'sqlite3', ...(engine ? [] : ['docker'])],
+    make: () => {},
+    start: async () => {
+      const image = engine!.image('example', ['sqlite3']);
+      const container = engine!.run(image, shell('sqlite3 /srv/orders.sqlite "$1" && exec sleep 600', table), {
+        args: ['--tmpfs=/srv'],
+      });
+      while (container.exec(['test', '-s', '/srv/orders.sqlite']).status !== 0) await sleep(50);
+      return { env: { ...engine!.env, CONTAINER: container.name }, end: async () => container.remove() };
+    },
+  },
+  'run-in-compose.yaml': {
+    programs: ['zstd', ...(engine?.compose ? [] : ['docker-compose-plugin'])],
+    make: (folder) => {
+      const app = {
+        image: engine!.image('example', ['sqlite3']),
+        network_mode: 'none',
+        pull_policy: 'never',
+        init: true,
+      };
+      const command = ['sh', '-c', `${upload.replaceAll('$1', '/srv/uploads')} && exec sleep 600`];
+      writeFileSync(join(folder, 'compose.yaml'), JSON.stringify({ services: { app: { ...app, command } } }));
+    },
+    start: async (folder) => {
+      const project = `runner-example-${process.pid}`;
+      const compose = (...words: string[]) =>
+        engine!.docker(['compose', '-f', join(folder, 'compose.yaml'), '-p', project, ...words]);
+      compose('up', '-d');
+      while (compose('exec', '-T', 'app', 'test', '-s', '/srv/uploads/ada/letter.txt').status !== 0) await sleep(50);
+      return { env: { ...engine!.env, PROJECT: project }, end: async () => void compose('down', '-t', '0') };
+    },
+  },
+  'run-in-ssh.yaml': {
+    programs: ['zstd', 'tar', 'openssl', ...(hasSshd() ? [] : ['sshd'])],
+    make: (folder) => {
+      mkdirSync(join(folder, 'keys'));
+      execFileSync('sh', shell(upload, join(folder, 'www')).slice(1));
+    },
+    start: async (folder) => {
+      const server = await startSshd(join(folder, 'keys'));
+      cpSync(server.key, join(folder, 'keys', 'backup'));
+      const env = { HOST: '127.0.0.1', PORT: String(server.port), SITES: `${folder}/www/*` };
+      return { env, end: () => server.stop() };
+    },
+  },
+  'run-in-kubernetes.yaml': {
+    programs: ['zstd'],
+    make: (folder) => writeFileSync(join(folder, 'ledger.csv'), '1,2\n'),
+    start: async (folder) => {
+      const PATH = `${fakeKubectl(folder)}:${process.env.PATH}`;
+      return { env: { PATH, KUBECTL_PODS: 'ledger-0 \n', LEDGER: join(folder, 'ledger.csv') }, end: async () => {} };
+    },
+  },
+  'run-in-user.yaml': {
+    programs: ['zstd', 'tar', 'setpriv', ...(isRoot ? [] : ['root'])],
+    make: (folder) => {
+      chmodSync(folder, 0o755);
+      execFileSync('sh', shell(upload, join(folder, 'mail')).slice(1));
+    },
+    start: async (folder) => ({ env: { SPOOL: join(folder, 'mail'), OWNER: 'nobody' }, end: async () => {} }),
+  },
+};
 
 const postgresProgram = join(programsOf(major ?? 15) ?? '/nowhere', 'postgres');
 
@@ -36,7 +113,7 @@ async function startMysql(flavour: Flavour): Promise<Started> {
 }
 
 /** What an example wants on the machine, and the data that it speaks of. */
-const needs: Record<string, { programs: string[]; make(folder: string): void; start?(): Promise<Started> }> = {
+const needs: Record<string, Need> = {
   'sqlite.yaml': {
     programs: ['zstd'],
     make: (folder) => {
@@ -96,6 +173,7 @@ const needs: Record<string, { programs: string[]; make(folder: string): void; st
       },
     ]),
   ),
+  ...placed,
   'command.yaml': {
     programs: [],
     make: (folder) => {
@@ -140,7 +218,7 @@ describe('the examples', () => {
     });
     it.skipIf(lacking.length > 0)(`${name} is applied, and all that it makes is good`, async () => {
       prepare(name);
-      started = await needs[name]!.start?.();
+      started = await needs[name]!.start?.(place.path);
       const { exitCode, stderr } = await run('apply', name);
       expect(stderr).not.toContain('error');
       expect(exitCode).toBe(0);
@@ -167,7 +245,7 @@ describe('the examples', () => {
 
   it.skipIf(missing('redis.yaml').length > 0)('redis.yaml gives lost keys back to the running server', async () => {
     prepare('redis.yaml');
-    started = await needs['redis.yaml']!.start!();
+    started = await needs['redis.yaml']!.start!(place.path);
     await run('apply', 'redis.yaml');
     const { REDIS_PORT: port = '', REDIS_PASSWORD: password = '' } = started.env;
     const cli = (...words: string[]) =>

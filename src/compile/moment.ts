@@ -64,9 +64,10 @@ export function atOneMoment(
 
 /** Does nothing but stand in the snapshot's scopes: they are open when it has run, and stay for the capture. */
 function openingTask({ name, captured }: Member, needs: Task['needs'], still: string[]): Task {
-  const { task, scopes, snapshots } = captured;
+  const { task, snapshots } = captured;
   const held = new Set(snapshots.map(({ id }) => id));
-  const around = scopes.map(({ id }) => id).filter((id) => !held.has(id));
+  // The leases among them: nothing is held still for a run that may not write.
+  const around = task.within.filter((id) => !held.has(id));
   return {
     id: `moment:${name}`,
     title: `open the snapshot of ${name}`,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { setOf } from '../../src/catalog/identity.ts';
+import { acquireLease } from '../../src/catalog/lease.ts';
 import { readShelf } from '../../src/catalog/shelf.ts';
 import { chooseSet } from '../../src/commands/choose-set.ts';
 import type { Shelves } from '../../src/commands/shelves.ts';
@@ -183,6 +184,17 @@ describe('when the moment fails', () => {
     const outcome = await apply();
     expect(fates(outcome)).toEqual({ orders: 'ok', uploads: 'failed', stock: 'ok' });
     expect(existsSync(join(world.root, 'frozen'))).toBe(false);
+  });
+
+  it('another run holds the lock: nothing is held still at all', async () => {
+    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const lease = await acquireLease(destination, 'shop', 'another-run', {
+      timeout: 0,
+      signal: new AbortController().signal,
+    });
+    const outcome = await apply();
+    await lease.release();
+    expect([outcome.exitCode, events()]).toEqual([5, []]);
   });
 
   it('interrupted: it goes on', async () => {

@@ -1,11 +1,14 @@
 /** The whole flow by the built program, against real servers: backed up, proven in a throw-away server, brought back. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { compared, makeShop, type Shop } from '../helpers/postgres-plan.ts';
+import { has } from '../helpers/programs.ts';
 import { shop as data } from '../kinds/postgres-data.ts';
 
+/** Packets of one port of loopback are dropped: only root can do that, and not in every container. */
+const canCut = has('iptables') && spawnSync('iptables', ['-S', 'INPUT']).status === 0;
 const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join('');
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
@@ -279,6 +282,39 @@ describe.skipIf(!hasPostgres())('postgres', { timeout: 300_000 }, () => {
     expect(await until((sessions) => sessions >= 2)).toBe(true);
     child.kill('SIGKILL');
     expect(await until((sessions) => sessions === 0)).toBe(true);
+  });
+
+  it.skipIf(!canCut)('leaves no session behind when the network is cut, and says so', async () => {
+    await server.create(
+      'far',
+      `create table t as select i, md5(i::text) as a, md5((i + 1)::text) as b from generate_series(1, 1000000) i`,
+    );
+    shop.write({ database: 'far' }, { transforms: ['xz'], verify: ['content'] });
+    const running = shop.run('apply', 'plan.yaml');
+    for (let tries = 0; tries < 600 && (await server.sessions()) < 2; tries += 1) await sleep(50);
+    const rules = ['--dport', '--sport'].map((end) => [
+      'INPUT',
+      '-i',
+      'lo',
+      '-p',
+      'tcp',
+      end,
+      String(server.port),
+      '-j',
+      'DROP',
+    ]);
+    for (const rule of rules) spawnSync('iptables', ['-I', ...rule]);
+    try {
+      const cut = Date.now();
+      while ((await server.sessions()) > 0 && Date.now() - cut < 30_000) await sleep(100);
+      expect(await server.sessions()).toBe(0);
+      expect(Date.now() - cut).toBeLessThan(15_000);
+      const { exitCode, stderr } = await running;
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(/Connection timed out|server closed the connection/);
+    } finally {
+      for (const rule of rules) spawnSync('iptables', ['-D', ...rule]);
+    }
   });
 
   it('verifies in a database of a given server, and drops it again', async () => {

@@ -6,7 +6,7 @@ import { sourceFacts } from './facts.ts';
 import { assertTasks, unpackTask } from './restore-beside.ts';
 import { ok, type PieceContext, placed, type RestorePart } from './restore-context.ts';
 import { databasesOf } from './restore-ground.ts';
-import { recipeCommands } from './rewrite.ts';
+import { inFolder, recipeCommands } from './rewrite.ts';
 import { safetyCopy } from './swap.ts';
 
 /** `back`: how the old data returns when something fails behind the load; null where nobody can. */
@@ -51,6 +51,12 @@ function roomAt(context: PieceContext, target: string): Command[] {
   );
 }
 
+/** What the load has written to its work directory is still there when its copy is put back. */
+const putBackFolder = 'back';
+const freshFolder: Command = {
+  argv: ['sh', '-c', 'rm -rf -- "$1" && mkdir -m 0700 -- "$1"', 'sh', { work: putBackFolder }],
+};
+
 function putBack(context: PieceContext, target: string, safety: Task | undefined): PutBack {
   const { backup, kind, kindFacts, piece, plan, facts } = context;
   const { spec } = piece.source;
@@ -61,6 +67,10 @@ function putBack(context: PieceContext, target: string, safety: Task | undefined
   if (!safety) return { ...base, commands: piece.empty ? placed(context, roomAt(context, target)) : [] };
   const { records } = sealingChain(backup, facts, facts.inspections);
   const recipe = kind.restore(spec, { path: target }, sourceFacts(facts, backup), backup.restore.options);
+  const apart = inFolder(
+    { ...recipe, prepare: [...roomAt(context, target), ...(recipe.prepare ?? [])] },
+    putBackFolder,
+  );
   return {
     ...base,
     commands: [],
@@ -68,7 +78,7 @@ function putBack(context: PieceContext, target: string, safety: Task | undefined
       from: safety.id,
       destinations: backup.restore.safety.destinations,
       decode: openingChain(plan, backup, records, facts).stages,
-      recipe: placed(context, { ...recipe, prepare: [...roomAt(context, target), ...(recipe.prepare ?? [])] }),
+      recipe: placed(context, { ...apart, prepare: [freshFolder, ...(apart.prepare ?? [])] }),
     },
   };
 }

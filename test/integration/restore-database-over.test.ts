@@ -99,6 +99,25 @@ describe('over a live database', () => {
     expect(readFileSync(`${world.root}/at-start`, 'utf8')).toBe('customers\ninvoices\n');
   });
 
+  it('puts the copy back although the load has left files of the same names behind', async () => {
+    await start(old);
+    const { graph } = await world.prepare();
+    const broken = { ...graph, tasks: graph.tasks.map((task) => structuredClone(task)) };
+    const load = broken.tasks.find(({ id }) => id === 'load')!;
+    if (load.action.do !== 'unpack' || !load.action.over?.copy) throw new Error('it is loaded otherwise');
+    const { recipe } = load.action.over.copy;
+    const intake = { file: { work: 'dump' } };
+    load.action.recipe.intake = intake;
+    load.action.recipe.load = [{ argv: ['false'] }];
+    // As the kind would write it: compile has moved its paths apart.
+    expect(recipe.prepare![0]!.argv).toContainEqual({ work: 'back' });
+    recipe.intake = { file: { work: 'back/dump' } };
+    recipe.load = [{ argv: ['tar', '-xf', { work: 'back/dump' }, '-C', `${world.server.root}/data/orders`] }];
+    const outcome = await world.run(broken);
+    expect(outcome.exitCode, JSON.stringify(outcome.backups)).toBe(1);
+    expect(world.server.get('orders')).toEqual(old);
+  });
+
   it('puts the copy back when what follows fails', async () => {
     await start(old, { stop, after: [{ run: ['false'] }] });
     const outcome = await world.restore();

@@ -26,6 +26,12 @@ export function databasesOf(spec: MysqlSpec, facts: Facts): string[] | null {
   return own.filter((name) => hits(matching, name) && !hits(except, name));
 }
 
+function sought({ database }: MysqlSpec): string {
+  if (typeof database !== 'object' || Array.isArray(database)) return 'which databases there are';
+  const except = database.except ? ` and not ${database.except.join(', ')}` : '';
+  return `which databases match ${database.matching.join(', ')}${except}`;
+}
+
 const dataPart = (spec: MysqlSpec, name: string): Part<MysqlSpec> => ({
   name,
   purpose: 'data',
@@ -38,7 +44,7 @@ export function partsOf(spec: MysqlSpec, facts: Facts): Part<MysqlSpec>[] | null
   const single = named(spec) !== null || spec.database === undefined;
   if (single && !spec.globals) return null;
   const databases = databasesOf(spec, facts);
-  if (databases === null) throw new Error('which databases there are cannot be known, since the server did not answer');
+  if (databases === null) throw new Error(`${sought(spec)} cannot be known, since the server did not answer`);
   const users: Part<MysqlSpec>[] = spec.globals
     ? [{ name: 'globals', purpose: 'globals', spec: { ...spec, part: { users: true } } }]
     : [];

@@ -64,9 +64,9 @@ async function rename(client: MongoClient, from: string, to: string): Promise<vo
 
 /** An empty text takes the mark away. */
 export async function mark(client: MongoClient, database: string, text: string): Promise<string> {
-  const marks = client.db(database).collection<{ _id: string }>(markName);
-  if (text === '') await marks.drop();
-  else await marks.replaceOne({ _id: 'runner' }, { text }, { upsert: true });
+  const marks = client.db(database).collection<{ _id: string; text: string }>(markName);
+  await marks.drop();
+  if (text !== '') await marks.insertOne({ _id: 'runner', text });
   return '';
 }
 

@@ -8,6 +8,7 @@ import type { Found, Spec } from '../../src/sources/mongodb/spec.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
 import { canonical, everyType, fakeTools, hasMongo, type Mongo, openMongo, uri } from '../helpers/mongodb.ts';
+import { has } from './programs.ts';
 import { temporary } from './temporary.ts';
 
 /** Every printable character of ASCII, and some that are not. */
@@ -354,6 +355,16 @@ describe('before anything starts', () => {
 });
 
 describe('databases', () => {
+  it('are restored by whoever the plan names', () => {
+    const { intake } = mongodb.restore(
+      { ...own, database: 'shop', url: { secret: 'admin' } },
+      { path: 'shop' },
+      facts(),
+    );
+    expect(JSON.stringify(intake)).toContain('"secret":"admin"');
+    expect(JSON.stringify(intake)).not.toContain('"secret":"uri"');
+  });
+
   const { at, where } = mongodb.databases!;
   it('are at the server of a URL, with the login of the plan', () => {
     const spec: Spec = { type: 'mongodb', host: 'a', port: 1, user: 'u', password: { secret: 'p' }, database: 'shop' };
@@ -362,5 +373,58 @@ describe('databases', () => {
     expect(where!(own)).toBe('the server of the secret "uri"');
     expect(() => at!(own, new URL('mongodb://b/'))).toThrow(/^the login stands in the secret "uri"/);
     expect(() => at!(spec, new URL('postgres://b/'))).toThrow('postgres:// is no address of MongoDB');
+  });
+});
+
+/** What `runner-builtin mongo` answers, MongoDB's own shell must answer too: at other places there is only that. */
+describe.skipIf(!hasMongo() || !has('mongosh'))('by mongosh', { timeout: 120_000 }, () => {
+  let mongo: Mongo;
+  let machine: Machine;
+  beforeAll(async () => {
+    mongo = await openMongo();
+    machine = await Machine.start({ programs: ['mongosh'], secrets: { uri } });
+  });
+  afterAll(async () => {
+    machine?.end();
+    await mongo?.end();
+  });
+
+  it('answers the same', async () => {
+    const name = mongo.name("-sh'op`é;*");
+    const spec: Spec = { ...own, database: name };
+    await mongo
+      .database(name)
+      .collection('or ders')
+      .insertMany([{ a: 1 }, { a: 2 }]);
+    await mongo.database(name).collection('-x"').insertOne({ a: 1 });
+    const there: Facts = { ...machine.facts, elsewhere: true };
+    const both = async (make: (given: Facts) => Command) => {
+      const answers = [await machine.task().run(make(machine.facts)), await machine.task().run(make(there))];
+      expect(answers[1]).toBe(answers[0]);
+      return answers[0]!;
+    };
+    const { look, mark, drop, move } = mongodb.databases!;
+    const survey = async (given: Facts) =>
+      mongodb.survey!.read(spec, await machine.task().run(mongodb.survey!.command(spec, given))).data as Found;
+    const { oplog: _, ...here } = await survey(machine.facts);
+    expect(await survey(there)).toMatchObject(here);
+    expect(await both((given) => mongodb.ask!(spec, { collection: 'or ders' }, null, given))).toBe('2\n');
+    expect(await both((given) => mongodb.ask!(spec, { contents: 'counts' }, null, given))).toBe('-x"\t1\nor ders\t2\n');
+    expect(await both((given) => look(spec, name, given))).toBe('full\n');
+    for (const command of mark!.write(spec, name, 'runner é"', there)) await machine.task().run(command);
+    expect(await both((given) => mark!.read(spec, name, given))).toBe('runner é"\n');
+    const to = mongo.name('to');
+    for (const command of move!(spec, ['or ders'], { beside: name, target: to }, there))
+      await machine.task().run(command);
+    expect(await mongo.database(to).collection('or ders').countDocuments()).toBe(2);
+    const gone = mongo.name('gone');
+    await mongo.database(gone).collection('a').insertOne({});
+    for (const command of drop(spec, gone, there)) await machine.task().run(command);
+    expect(await both((given) => look(spec, gone, given))).toBe('nothing\n');
+    await expect(machine.task().run(mongodb.ask!(spec, { contents: 'checksums' }, null, there))).rejects.toThrow(
+      'checksums are not to be had at another place',
+    );
+    const dead = { ...spec, uri: undefined, host: '127.0.0.1', port: 1 } as unknown as Spec;
+    await expect(machine.task().run(mongodb.survey!.command(dead, there))).rejects.toThrow('no server answers');
   });
 });

@@ -38,7 +38,8 @@ function uriOf({ spec, target }: At): Value {
   const server = target?.server;
   if (server?.at === 'url') return { secret: server.secret, encode: 'json' };
   if (server) return `"mongodb://${socketName}/"`;
-  if (spec.uri) return { ...spec.uri, encode: 'json' };
+  const whole = spec.url ?? spec.uri;
+  if (whole) return { ...whole, encode: 'json' };
   const { user, password } = spec;
   const login: Value[] =
     user === undefined
@@ -59,7 +60,8 @@ export function connected(at: At, argv: (config: Argument) => Argument[]): Comma
 
 /** For a person, without secrets. */
 export function whereOf(spec: Spec): string {
-  return spec.uri ? `the server of the secret "${spec.uri.secret}"` : hostOf(spec);
+  const whole = spec.url ?? spec.uri;
+  return whole ? `the server of the secret "${whole.secret}"` : hostOf(spec);
 }
 
 /**

@@ -96,8 +96,8 @@ const actions = {
     }
   },
   mark(database, text) {
-    if (text === '') at(database).getCollection(markName).drop();
-    else at(database).getCollection(markName).replaceOne({ _id: 'runner' }, { text }, { upsert: true });
+    if (at(database).getCollectionNames().includes(markName)) at(database).getCollection(markName).drop();
+    if (text !== '') at(database).getCollection(markName).insertOne({ _id: 'runner', text });
   },
   marked(database) {
     const found = at(database).getCollection(markName).findOne({ _id: 'runner' });

@@ -1,7 +1,8 @@
 import type { Facts, Survey } from '../../kind.ts';
 import type { SourceMongodb } from '../../plan/generated/types.ts';
 
-export type Spec = SourceMongodb;
+/** `url`: the connection string of whoever restores, where the plan names another (`restore: { as: { url } }`). */
+export type Spec = SourceMongodb & { url?: { secret: string } };
 
 /** What the server said of itself; null is what the user may not ask. See `runner-builtin mongo ... survey`. */
 export type Found = {

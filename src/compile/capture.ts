@@ -80,7 +80,7 @@ function sourceRequirements({ name, source }: ResolvedBackup, known: Facts, fact
   const requirements = findSource(source.type).requirements(source.spec, known);
   const place = placeOf(source.place);
   const isLost = place !== null && (facts.sources?.[name]?.problems ?? []).length > 0;
-  return placed(requirements, place).filter((one) => !isLost || !('place' in one));
+  return placed(requirements, place).filter((one) => !isLost || !('place' in one || one.need === 'check'));
 }
 
 /** One artifact of the backup: what gives it, and how it is opened by hand. */

@@ -28,7 +28,8 @@ export async function preflight(
   run: RunContext,
   context: PerformContext,
 ): Promise<Performed> {
-  const found = await Promise.all(action.requirements.map((requirement) => findings(requirement, run, context)));
+  const all = await Promise.all(action.requirements.map((requirement) => findings(requirement, run, context)));
+  const found = withoutEchoes(action.requirements, all);
   const problems = found.map((one) => (one.problems.length === 0 ? null : one.problems.join('\n')));
   const wrong = [...new Set(found.flatMap((one) => one.problems))];
   const warnings = [...new Set(found.flatMap((one) => one.warnings))];
@@ -72,6 +73,19 @@ async function findings(requirement: Requirement, run: RunContext, context: Perf
   return { problems: problem === null ? [] : [problem], warnings: [] };
 }
 
+/** A secret that is missing is told once, and not again by everything that needs it. */
+function withoutEchoes(requirements: Requirement[], found: Checked[]): Checked[] {
+  const missing = requirements.flatMap((requirement, index) =>
+    requirement.need === 'secret' ? found[index]!.problems.map((problem) => problem.replace(/ \([^()]*\)$/, '')) : [],
+  );
+  return found.map(({ problems, warnings }, index) => ({
+    problems: problems.filter(
+      (problem) => requirements[index]!.need === 'secret' || !missing.some((one) => problem.includes(one)),
+    ),
+    warnings,
+  }));
+}
+
 /** Asked in a directory of its own: several checks write files of one name. */
 async function check({ title, command, tell }: Asked, run: RunContext, context: PerformContext): Promise<Checked> {
   const { path } = (await makeDirectory({ do: 'directory' }, run)).outputs;
@@ -82,7 +96,10 @@ async function check({ title, command, tell }: Asked, run: RunContext, context: 
     context.signal.throwIfAborted();
     return { problems: [`${title}: ${textOf(error)}`], warnings: [] };
   } finally {
-    await removeTree(run, path);
+    // What the check said matters more than what could not be tidied up behind it.
+    await removeTree(run, path).catch((error) => {
+      context.emit({ event: 'notice', level: 'warning', task: context.id, message: textOf(error) });
+    });
   }
 }
 

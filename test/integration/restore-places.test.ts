@@ -101,7 +101,7 @@ describe.each([
       there.query(`select string_agg(datname, ' ' order by datname) from pg_database where datname like 'orders%'`);
     const rows = () => there.query('select count(*) from customers', 'orders');
 
-    it('the live database is replaced, rolled back, and one is made beside it', { timeout: 120_000 }, async () => {
+    it('the live database is replaced, rolled back, and one is made beside it', { timeout: 300_000 }, async () => {
       await there.query('create database orders');
       await there.query('create table customers as select generate_series(1, 3) id', 'orders');
       const made = await run(['apply', '-q']);

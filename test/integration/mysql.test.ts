@@ -1,4 +1,6 @@
 /** The whole flow by the built program, against real servers: backed up, proven in a throw-away server, brought back. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
 import { type MysqlPlan, makePlan } from '../helpers/mysql-plan.ts';
@@ -135,4 +137,49 @@ describe.each(flavours)('%s', (flavour: Flavour) => {
     await applied();
     expect(server.sql('SHOW DATABASES')).not.toContain('runner');
   });
+
+  it('encrypts where it is told to, and says when that cannot be', async () => {
+    makeShop(server, 'shop', 2);
+    plan.write({ ...byPassword(), database: 'shop', tls: { mode: 'require' } }, { verify: ['content'] });
+    const { exitCode, stderr } = await plan.run('apply', 'plan.yaml');
+    if (flavour === 'mariadb') {
+      expect(exitCode).toBe(4);
+      expect(stderr).toContain('the plan wants an encrypted connection (`tls`), and the server gives none');
+      return;
+    }
+    expect(exitCode).toBe(0);
+    const ca = join(server.directory, 'data', 'ca.pem');
+    plan.write({ ...byPassword(), database: 'shop', tls: { mode: 'verify-ca', ca } }, { verify: ['content'] });
+    await applied();
+    const other = join(server.directory, 'data', 'public_key.pem');
+    plan.write({ ...byPassword(), database: 'shop', tls: { mode: 'verify-ca', ca: other } }, { verify: ['content'] });
+    const refused = await plan.run('apply', 'plan.yaml');
+    expect(refused.exitCode).toBe(4);
+    expect(refused.stderr).toMatch(/the source of "shop" does not answer: .*SSL/);
+  });
+
+  it("does not read the client's own files", async () => {
+    makeShop(server, 'shop', 2);
+    plan.env.HOME = plan.directory;
+    writeFileSync(join(plan.directory, '.my.cnf'), '[client]\nuser=nobody\npassword=wrong\n');
+    plan.write({ database: 'shop' });
+    await applied();
+  });
+
+  it.runIf(process.env.PROOF === 'full')(
+    'takes a value of 200 MB and 5,000 tables',
+    { timeout: 3_600_000 },
+    async () => {
+      server.sql(`DROP DATABASE IF EXISTS big; CREATE DATABASE big; USE big; CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB);
+      INSERT INTO t VALUES (1, REPEAT(x'00ff27', 70000000)), (2, x'00');`);
+      const tables = Array.from(
+        { length: 5000 },
+        (_, n) => `CREATE TABLE x${n} (id INT PRIMARY KEY); INSERT INTO x${n} VALUES (${n});`,
+      );
+      server.sql(tables.join('\n'), 'big');
+      plan.write({ database: 'big' });
+      await applied();
+      server.sql('DROP DATABASE big');
+    },
+  );
 });

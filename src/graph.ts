@@ -323,8 +323,7 @@ export type Action =
   | { do: 'discard'; path: string; companions: string[]; neighbours?: string[] }
   /** `owner`: a user id that may also make files and folders in it, but not touch ours. */
   | { do: 'directory'; owner?: number }
-  /** Also what programs at other places kept below its name. */
-  | { do: 'remove-directory'; places?: Place[] }
+  | { do: 'remove-directory' }
   | { do: 'run'; commands: Command[] }
   /** Output `value`: what the command prints, trimmed. */
   | { do: 'learn'; command: Command }

@@ -4,10 +4,10 @@
  */
 
 /**
- * `process` is the id of the script there. Without `status` the end never came. `bytes` of the program's own output; `said` is
+ * Without `status` the end never came. `bytes` of the program's own output; `said` is
  * what came instead of its begin.
  */
-export type Report = { begun: boolean; process?: number; status?: number; word?: string; bytes: number; said?: string };
+export type Report = { begun: boolean; status?: number; word?: string; bytes: number; said?: string };
 
 const markBytes = 64;
 /** What a login shell may print before the stream begins. */
@@ -19,7 +19,8 @@ const noiseBytes = 256 * 1024;
  */
 export class EndMarker {
   private held: Buffer = Buffer.alloc(0);
-  private process: number | undefined;
+  /** The first line has come. */
+  isBegun = false;
   private bytes = 0;
   private readonly begin: Buffer;
   private readonly end: Buffer;
@@ -28,13 +29,13 @@ export class EndMarker {
     nonce: string,
     private readonly live = false,
   ) {
-    this.begin = Buffer.from(`runner-begin 1 ${nonce} `);
+    this.begin = Buffer.from(`runner-begin 1 ${nonce}\n`);
     this.end = Buffer.from(`${live ? '' : '\n'}runner-end 1 ${nonce} `);
   }
 
   take(chunk: Buffer): Buffer {
     let data = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
-    if (this.process === undefined) {
+    if (!this.isBegun) {
       const rest = this.begun(data);
       if (rest === null) return Buffer.alloc(0);
       data = rest;
@@ -47,30 +48,40 @@ export class EndMarker {
     return out;
   }
 
+  /** What is held back, for one who goes on by himself and then calls `resume`. */
+  release(): Buffer {
+    return this.held;
+  }
+
+  /** `held` is held back now, and so many bytes were passed on since. */
+  resume(held: Buffer, passed: number): void {
+    if (this.isBegun) this.held = held;
+    this.bytes += passed;
+  }
+
   /** Nothing more will come. What was held back and is no mark is the end of a stream that was cut. */
   finish(): Report {
-    const { process, bytes, held } = this;
-    if (process === undefined) return { begun: false, bytes: 0, said: held.subarray(-1000).toString() };
+    const { bytes, held } = this;
+    if (!this.isBegun) return { begun: false, bytes: 0, said: held.subarray(-1000).toString() };
     const expected = this.live ? markBytes - 1 : markBytes;
     const field = held.subarray(this.end.length).toString('latin1');
     const match = /^(\d{1,3})(?: ([a-z]+))?\.*\n$/.exec(field);
     if (held.length !== expected || !held.subarray(0, this.end.length).equals(this.end) || !match)
-      return { begun: true, process, bytes };
+      return { begun: true, bytes };
     const [, status, word] = match;
-    return { begun: true, process, bytes, status: Number(status), ...(word === undefined ? {} : { word }) };
+    return { begun: true, bytes, status: Number(status), ...(word === undefined ? {} : { word }) };
   }
 
   /** What follows the first line of the stream; null while it has not come. */
   private begun(data: Buffer): Buffer | null {
     const at = data.indexOf(this.begin);
-    const lineEnd = at === -1 ? -1 : data.indexOf(10, at);
-    if (lineEnd === -1) {
+    if (at === -1) {
       this.held = Buffer.from(data.subarray(-noiseBytes));
       return null;
     }
-    this.process = Number(data.subarray(at + this.begin.length, lineEnd).toString('latin1'));
+    this.isBegun = true;
     this.held = Buffer.alloc(0);
-    return data.subarray(lineEnd + 1);
+    return data.subarray(at + this.begin.length);
   }
 
   /** How many bytes at the end may be the begin of the mark, or all of it. */

@@ -3,6 +3,8 @@ import { EndMarker } from './end-marker.ts';
 import { Failure } from './failure.ts';
 
 const bufferBytes = 256 * 1024;
+/** As many as the end mark has. */
+const keptBytes = 64;
 
 /**
  * `receive NONCE`: hands on what a program elsewhere prints, without the marks around it, and tells on standard error how it
@@ -12,7 +14,21 @@ export function receive([nonce]: string[]): void {
   if (!nonce) throw new Failure('wants the nonce of the end mark');
   const marker = new EndMarker(nonce);
   const buffer = Buffer.allocUnsafe(bufferBytes);
-  for (let bytes = read(buffer); bytes > 0; bytes = read(buffer)) write(marker.take(buffer.subarray(0, bytes)));
+  for (let bytes = read(buffer); bytes > 0; bytes = read(buffer)) {
+    write(marker.take(buffer.subarray(0, bytes)));
+    if (marker.isBegun) break;
+  }
+  // From here on nothing is copied but what is held back.
+  let kept = marker.release().copy(buffer);
+  let passed = 0;
+  for (let bytes = read(buffer.subarray(kept)); bytes > 0; bytes = read(buffer.subarray(kept))) {
+    const total = kept + bytes;
+    kept = Math.min(total, keptBytes);
+    write(buffer.subarray(0, total - kept));
+    passed += total - kept;
+    buffer.copyWithin(0, total - kept, total);
+  }
+  marker.resume(buffer.subarray(0, kept), passed);
   process.stderr.write(`${JSON.stringify(marker.finish())}\n`);
 }
 

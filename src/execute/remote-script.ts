@@ -10,7 +10,7 @@
  * the program; `x` end it. Without a `+` for some 8 s, or at an end of input that nobody announced, all of its process group is
  * ended (TERM, 5 s, KILL) while its own input still stands open: it never takes a cut for an end.
  *
- * Standard output: `runner-begin 1 NONCE PID\n`, what the program prints, and 64 bytes that nothing follows:
+ * Standard output: `runner-begin 1 NONCE\n`, what the program prints, and 64 bytes that nothing follows:
  * `\nrunner-end 1 NONCE STATUS...\n`. What a login shell prints before the first line is no part of it.
  */
 export const remoteScript = String.raw`
@@ -70,7 +70,7 @@ while IFS= read -r line; do
   esac
 done
 [ -n "$ready" ] || exit 1
-say "runner-begin 1 $nonce $$$nl"
+say "runner-begin 1 $nonce$nl"
 prepare || { umask "$mask"; refuse '126 private' "no private files could be written to $work"; }
 [ -z "$folder" ] || [ -d "$folder" ] || refuse '126 folder' "the folder $folder does not exist"
 command -v -- "$1" >/dev/null 2>&1 || refuse '127 missing' "$1 was not found"

@@ -205,7 +205,7 @@ describe('output', () => {
     ['exits 1 behind the end', `${plain!.join(' ')} "$@"; exit 1`],
     [
       'brings the end of another program',
-      `shift 2; printf 'runner-begin 1 %s 1\\nabc\\nrunner-end 1 %s 0...............\\n' "$1" ${'1'.repeat(32)}`,
+      `shift 2; printf 'runner-begin 1 %s\\nabc\\nrunner-end 1 %s 0...............\\n' "$1" ${'1'.repeat(32)}`,
     ],
   ])('a client that %s fails the stage, whoever reads', async (_name, far) => {
     for (const rest of [[], [launch(['cat'])]]) {

@@ -41,7 +41,7 @@ export async function move(
     const info = known.get(name);
     if (info?.type === 'timeseries') throw new Failure(`${name} is a time series, which a server cannot rename`);
     if (info?.type === 'view') {
-      await client.db(target).dropCollection(name);
+      await dropped(client, target, name);
       await client.db(target).createCollection(name, info.options as object);
     } else await rename(client, `${beside}.${name}`, `${target}.${name}`);
   }
@@ -62,10 +62,15 @@ async function rename(client: MongoClient, from: string, to: string): Promise<vo
     await at(to).createIndexes(lost.map(({ v: _v, ns: _ns, ...index }) => index as IndexDescription));
 }
 
+/** Dropping what is not there is an error for some servers. */
+async function dropped(client: MongoClient, database: string, name: string): Promise<void> {
+  if (await client.db(database).listCollections({ name }).hasNext()) await client.db(database).dropCollection(name);
+}
+
 /** An empty text takes the mark away. */
 export async function mark(client: MongoClient, database: string, text: string): Promise<string> {
   const marks = client.db(database).collection<{ _id: string; text: string }>(markName);
-  await marks.drop();
+  await dropped(client, database, markName);
   if (text !== '') await marks.insertOne({ _id: 'runner', text });
   return '';
 }

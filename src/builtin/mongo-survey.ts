@@ -1,11 +1,15 @@
 import type { Document, MongoClient } from 'mongodb';
 
+/** The share of its size behind which an oplog begins to lose its oldest entries. */
+const filled = 0.9;
+
 /** What a server says of itself and of one database, as the mongodb source reads it: one JSON document. */
 export async function survey(client: MongoClient, database: string, uri: string): Promise<string> {
   const admin = client.db('admin');
   const [build, hello, status, listed] = await Promise.all([
     admin.command({ buildInfo: 1 }),
-    admin.command({ hello: 1 }),
+    // Before 4.4.2 it has another name.
+    permitted(admin.command({ hello: 1 })).then((said) => said ?? admin.command({ isMaster: 1 })),
     permitted(admin.command({ connectionStatus: 1, showPrivileges: true })),
     permitted(admin.command({ listDatabases: 1, nameOnly: true })),
   ]);
@@ -80,7 +84,7 @@ function login(status: Document | null) {
   return { user, privileges };
 }
 
-/** Seconds that its oplog reaches back; null where that may not be read. */
+/** Seconds that its oplog reaches back; null where nothing has left it yet, or it may not be read. */
 async function oplogWindow(client: MongoClient): Promise<number | null> {
   const oplog = client.db('local').collection('oplog.rs');
   const edge = async (direction: 1 | -1) => {
@@ -88,6 +92,8 @@ async function oplogWindow(client: MongoClient): Promise<number | null> {
     return (entry?.ts as { getHighBits(): number } | undefined)?.getHighBits() ?? null;
   };
   try {
+    const stats = await permitted(client.db('local').command({ collStats: 'oplog.rs' }));
+    if (stats?.maxSize > 0 && stats?.size < stats?.maxSize * filled) return null;
     const [first, last] = [await edge(1), await edge(-1)];
     return first === null || last === null ? null : last - first;
   } catch {

@@ -284,7 +284,7 @@ describe('before anything starts', () => {
       /^the connection string names the database "shop", and the oplog belongs to the whole server/,
     );
     expect(problems({}, facts({ oplog: 600 }))).toEqual([
-      'warning: the oplog of "rs0" reaches back 10 minutes only: a dump that takes longer fails (replSetResizeOplog makes it longer)',
+      'warning: the oplog of "rs0" reaches back 600 s only: a dump that takes longer fails (replSetResizeOplog makes it longer)',
     ]);
   });
 
@@ -414,6 +414,7 @@ describe.skipIf(!hasMongo() || !has('mongosh'))('by mongosh', { timeout: 120_000
     for (const command of mark!.write(spec, name, 'runner é"', there)) await machine.task().run(command);
     expect(await both((given) => mark!.read(spec, name, given))).toBe('runner é"\n');
     const to = mongo.name('to');
+    await mongo.database(to).collection('kept').insertOne({});
     for (const command of move!(spec, ['or ders'], { beside: name, target: to }, there))
       await machine.task().run(command);
     expect(await mongo.database(to).collection('or ders').countDocuments()).toBe(2);

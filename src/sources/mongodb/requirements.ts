@@ -88,7 +88,7 @@ function oplogProblems(spec: Spec, facts: Facts, found: Found): string[] {
     ];
   if (found.oplog !== null && found.oplog < shortOplog && found.oplog > 0)
     return [
-      `warning: the oplog of "${found.set}" reaches back ${Math.ceil(found.oplog / 60)} minutes only: a dump that takes longer fails (replSetResizeOplog makes it longer)`,
+      `warning: the oplog of "${found.set}" reaches back ${found.oplog} s only: a dump that takes longer fails (replSetResizeOplog makes it longer)`,
     ];
   return [];
 }

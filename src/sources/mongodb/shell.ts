@@ -17,7 +17,7 @@ function open() {
   try {
     server = new Mongo(one ? uri.replace(/^([^:]+:\\/\\/[^/?]*)(\\/[^?]*)?(\\?(.*))?$/, (_, hosts, path, __, rest) =>
       hosts + (path || '/') + '?directConnection=true' + (rest ? '&' + rest : '')) : uri);
-    server.getDB('admin').runCommand({ hello: 1 });
+    server.getDB('admin').runCommand({ ping: 1 });
   } catch (error) {
     fail(error.code === 18 ? 'the server refused the login: wrong user, password or authentication database'
       : 'no server answers: ' + error.message);
@@ -42,7 +42,7 @@ const permitted = (ask) => { try { return ask(); } catch (error) { if (error.cod
 
 const actions = {
   survey(database) {
-    const hello = command('admin', { hello: 1 });
+    const hello = permitted(() => command('admin', { hello: 1 })) || command('admin', { isMaster: 1 });
     const status = permitted(() => command('admin', { connectionStatus: 1, showPrivileges: true }));
     const listed = permitted(() => command('admin', { listDatabases: 1, nameOnly: true }));
     const names = listed && listed.databases.map(({ name }) => name);
@@ -51,7 +51,11 @@ const actions = {
       type: info.type || 'collection', empty: (info.type || 'collection') === 'collection' && at(name).getCollection(info.name).estimatedDocumentCount() === 0 }))));
     const edge = (direction) => at('local').getCollection('oplog.rs').find({}, { ts: 1 }).sort({ $natural: direction }).limit(1).toArray()[0].ts.getHighBits();
     let window = null;
-    try { window = hello.setName ? edge(-1) - edge(1) : null; } catch {}
+    try {
+      const stats = permitted(() => command('local', { collStats: 'oplog.rs' }));
+      const young = stats && stats.maxSize > 0 && stats.size < stats.maxSize * 0.9;
+      window = hello.setName && !young ? edge(-1) - edge(1) : null;
+    } catch {}
     const info = (status && status.authInfo) || {};
     const user = (info.authenticatedUsers || [])[0] || null;
     print1(JSON.stringify({ version: command('admin', { buildInfo: 1 }).version, set: hello.setName || null, mongos: hello.msg === 'isdbgrid', databases: names,
@@ -90,7 +94,7 @@ const actions = {
       const info = known.get(name);
       if (info.type === 'timeseries') fail(name + ' is a time series, which a server cannot rename');
       if (info.type === 'view') {
-        at(target).getCollection(name).drop();
+        if (at(target).getCollectionNames().includes(name)) at(target).getCollection(name).drop();
         at(target).createView(name, info.options.viewOn, info.options.pipeline);
       } else command('admin', { renameCollection: beside + '.' + name, to: target + '.' + name, dropTarget: true });
     }

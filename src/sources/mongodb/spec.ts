@@ -15,7 +15,7 @@ export type Found = {
   collections: { database: string; name: string; type: string; empty: boolean }[] | null;
   user: { user: string; db: string } | null;
   privileges: { resource: Resource; actions: string[] }[] | null;
-  /** Seconds that the oplog reaches back. */
+  /** Seconds that the oplog reaches back; null where nothing has left it yet, too. */
   oplog: number | null;
   /** What stands in the connection string: a database, and a time limit that the tools take for seconds. */
   uri: { database: string | null; seconds: boolean };

@@ -179,7 +179,9 @@ describe('what cannot be reached is told in a sentence', () => {
     const stopped = container();
     stopped.stop();
     expect(await told({ docker: stopped.name })).toMatch(/cannot be reached \(.*is not running/);
-    expect(await told({ docker: container().name, user: 'no-such' })).toMatch(/cannot be reached \(.*no-such: no matching entries in passwd file/);
+    expect(await told({ docker: container().name, user: 'no-such' })).toMatch(
+      /cannot be reached \(.*no-such: no matching entries in passwd file/,
+    );
   });
 
   test.skipIf(!sshd)('hosts', async () => {

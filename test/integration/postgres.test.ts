@@ -303,6 +303,9 @@ describe.skipIf(!hasPostgres())('postgres', { timeout: 300_000 }, () => {
       '-j',
       'DROP',
     ]);
+    // Whatever becomes of this test, the rules leave.
+    const undo = rules.map((rule) => `iptables -D ${rule.join(' ')}`).join('; ');
+    spawn('sh', ['-c', `sleep 120; ${undo}`], { detached: true, stdio: 'ignore' }).unref();
     for (const rule of rules) spawnSync('iptables', ['-I', ...rule]);
     try {
       const cut = Date.now();

@@ -13,8 +13,11 @@ export const scratchUser = 'runner';
 /** What reaches a server: the environment and the private files of one child. Nothing of it stands in argv. */
 export type Connection = { env: Record<string, Value>; files: NonNullable<Command['files']>; role: string | null };
 
-/** Notices a server that has gone within half a minute; environment variables cannot say this, a service file can. */
-const patience = '[runner]\nkeepalives_idle=10\nkeepalives_interval=5\nkeepalives_count=3\n';
+/**
+ * Notices a server that has gone within half a minute, while it is silent and while it takes nothing. Environment variables
+ * cannot say this, a service file can.
+ */
+const patience = '[runner]\nkeepalives_idle=10\nkeepalives_interval=5\nkeepalives_count=3\ntcp_user_timeout=25000\n';
 
 /** The live server. `database` null: the one that the URL or the service names. `settings` adds to those of the plan. */
 export function live(

@@ -13,6 +13,11 @@ export function server(spec: Spec, facts: Facts, name?: string): Connection {
   return live(plain, name ?? maintenanceOf(spec), facts);
 }
 
+/** Where one connects to change the name of a database: not in that one. */
+function besides(spec: Spec, target: string, facts: Facts): Connection {
+  return server(spec, facts, target === maintenanceOf(spec) ? 'template1' : undefined);
+}
+
 /**
  * A name inside a connection string inside an argument of psql's \connect: `a=b` and `postgresql://` are names too. psql takes
  * single quotes off first, and then the double quotes of an identifier.
@@ -31,7 +36,11 @@ const full = `select case when exists (select from pg_class c join pg_namespace 
   or exists (select from pg_largeobject_metadata) then 'full' else 'empty' end;\n`;
 
 function look(spec: Spec, name: string, facts: Facts): Command {
+  const refusal = `${name} is what new databases are made from, and cannot be replaced: name another`;
   const text = [
+    ...(name === 'template0' || name === 'template1'
+      ? [`do $runner$ begin raise exception '${refusal}'; end $runner$;\n`]
+      : []),
     `select exists (select from pg_database where datname = ${literal(name)}) as there \\gset\n`,
     '\\if :there\n',
     reconnect(name),
@@ -99,7 +108,7 @@ begin
   end loop;
   execute ${literal(`COMMENT ON DATABASE ${identifier(target)} IS `)} || coalesce(quote_literal(words), 'NULL');
 end $runner$`;
-  return [statements(server(spec, facts), [block], facts)];
+  return [statements(besides(spec, target, facts), [block], facts)];
 }
 
 /** The comment of a database: `swap` gives it back what the old data had. */

@@ -1,6 +1,6 @@
 import type { Facts, Part } from '../../kind.ts';
 import { matchesGlob } from './patterns.ts';
-import { databaseOf, found, type Spec } from './spec.ts';
+import { databaseOf, found, maintenanceOf, type Spec } from './spec.ts';
 
 /** How the part with roles and tablespaces is called. */
 const globalsName = 'globals';
@@ -8,7 +8,16 @@ const globalsName = 'globals';
 /** The spec of one part. What is left out concerns the others. */
 export function part({ globals, ...spec }: Spec, { name, purpose }: Pick<Part<Spec>, 'name' | 'purpose'>): Spec {
   if (purpose === 'globals') return { ...spec, ...(globals ? { globals } : {}), only: 'globals' };
-  return { ...spec, database: name, only: 'data' };
+  // Nobody may be connected to a database whose name changes: where the one for the server is among them, another is taken.
+  const aside = chosen(spec, maintenanceOf(spec)) ? { 'maintenance-database': 'template1' } : {};
+  return { ...spec, ...aside, database: name, only: 'data' };
+}
+
+/** Whether a plan that names several databases means this one, when it is there. */
+function chosen({ database }: Spec, name: string): boolean {
+  if (database === undefined || typeof database === 'string') return database === 'all' || database === name;
+  if (Array.isArray(database)) return database.includes(name);
+  return matchesGlob(name, database.matching) && !matchesGlob(name, database.except ?? []);
 }
 
 /** One for each database, and one for the globals; null where there is only one to be made. */
@@ -31,9 +40,5 @@ export function namesOf(spec: Spec, facts: Facts): string[] {
   if (!answer) throw new Error('its databases cannot be listed, because the server did not answer');
   if (database === undefined) return [answer.database];
   const names = answer.databases.filter(({ datallowconn, datname }) => datallowconn && datname !== 'template1');
-  const patterns = database as { matching: string[]; except?: string[] } | string;
-  return names
-    .map(({ datname }) => datname)
-    .filter((name) => typeof patterns === 'string' || matchesGlob(name, patterns.matching))
-    .filter((name) => typeof patterns === 'string' || !matchesGlob(name, patterns.except ?? []));
+  return names.map(({ datname }) => datname).filter((name) => chosen(spec, name));
 }

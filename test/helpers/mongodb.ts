@@ -2,10 +2,12 @@
  * MongoDB for tests. There is no server in any registry: RUNNER_TEST_MONGODB names one by its connection string (of a replica set,
  * without a login), and the tests keep to databases of their own. mongodump and mongorestore are taken from PATH.
  */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { BSON, type CollectionInfo, type Db, MongoClient } from 'mongodb';
 import { able, has } from './programs.ts';
 
@@ -142,6 +144,25 @@ export async function openProxy(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, cut, close: () => void server.close(cut) };
+}
+
+/** The server behind a certificate for 127.0.0.1 of an authority that nobody else knows. */
+export async function openTls(directory: string): Promise<{ port: number; ca: string; close(): void }> {
+  const [ca, key] = [join(directory, 'ca.pem'), join(directory, 'key.pem')];
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  execFileSync('openssl', [...made, ...subject, '-keyout', key, '-out', ca], { stdio: 'ignore' });
+  const server = createTlsServer({ cert: readFileSync(ca), key: readFileSync(key) }, (near) => {
+    const { host, port } = address();
+    const far = dial(port, host);
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+    near.pipe(far).pipe(near);
+  });
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port, ca, close: () => void server.close() };
 }
 
 /**

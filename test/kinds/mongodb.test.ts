@@ -7,7 +7,7 @@ import { mongodb } from '../../src/sources/mongodb/index.ts';
 import type { Found, Spec } from '../../src/sources/mongodb/spec.ts';
 import { describeSource } from '../contracts/describe.ts';
 import { Machine } from '../contracts/machine.ts';
-import { canonical, everyType, fakeTools, hasMongo, type Mongo, openMongo, uri } from '../helpers/mongodb.ts';
+import { canonical, everyType, fakeTools, hasMongo, type Mongo, openMongo, openTls, uri } from '../helpers/mongodb.ts';
 import { has } from './programs.ts';
 import { temporary } from './temporary.ts';
 
@@ -373,6 +373,28 @@ describe('databases', () => {
     expect(where!(own)).toBe('the server of the secret "uri"');
     expect(() => at!(own, new URL('mongodb://b/'))).toThrow(/^the login stands in the secret "uri"/);
     expect(() => at!(spec, new URL('postgres://b/'))).toThrow('postgres:// is no address of MongoDB');
+  });
+});
+
+describe.skipIf(!hasMongo() || !has('openssl'))('over TLS', { timeout: 120_000 }, () => {
+  it('trusts the authority of the plan and no other, with mongodump and with the driver', async () => {
+    const mongo = await openMongo();
+    const machine = await Machine.start({ programs: ['mongodump'] });
+    const tls = await openTls(temporary());
+    const name = mongo.name('tls');
+    await mongo.database(name).collection('a').insertOne({ a: 1 });
+    const spec: Spec = { type: 'mongodb', port: tls.port, database: name, tls: { ca: tls.ca } };
+    const { data } = mongodb.survey!.read(spec, await machine.task().run(mongodb.survey!.command(spec, machine.facts)));
+    expect(data.collections).toHaveLength(1);
+    const { bytes } = await machine.task().capture(mongodb.capture(spec, machine.facts));
+    await machine.task().take(mongodb.content(spec, machine.facts), bytes);
+    const stranger: Spec = { ...spec, tls: {} };
+    await expect(machine.task().run(mongodb.survey!.command(stranger, machine.facts))).rejects.toThrow(
+      /no server answers: .*certificate/,
+    );
+    tls.close();
+    machine.end();
+    await mongo.end();
   });
 });
 

@@ -115,10 +115,9 @@ describe.each(flavours)('contents of %s', (flavour: Flavour) => {
     expect(others).toContain('table types\t3:');
   });
 
-  it.runIf(process.env.PROOF === 'full')('never differ where nothing is lost', async () => {
+  it.runIf(process.env.PROOF === 'full')('never differ where nothing is lost', { timeout: 900_000 }, async () => {
     const answer = await ask(null);
     for (let run = 0; run < 50; run += 1) {
-      makeShop(server, 'again', 6);
       await copy('lossy');
       expect(await ask('lossy')).toBe(answer);
     }

@@ -49,9 +49,9 @@ function lostItsReader(stage: Ended): boolean {
 function errorOf(stage: Ended, next: Ended | undefined): RunnerError {
   if (stage.fault !== undefined) return asRunnerError(stage.fault.error);
   const where = stage.where === undefined ? '' : ` in ${stage.where}`;
-  const name = basename(stage.argv[0] ?? '');
+  const name = programName(stage.argv);
   if (stage.signal === 'SIGPIPE' || stage.exitCode === 141) {
-    const reader = next === undefined ? 'what reads its output' : `"${basename(next.argv[0] ?? '')}" after it`;
+    const reader = next === undefined ? 'what reads its output' : `"${programName(next.argv)}" after it`;
     return new RunnerError(`"${name}"${where} could not hand on all of its output: ${reader} stopped reading.`);
   }
   const how =
@@ -88,4 +88,11 @@ export function lastLines(stderr: string): string {
       .join(' | ')
       .slice(0, 600);
   return lines.slice(-3).join(' | ').slice(-600);
+}
+
+/** The program itself: what shuts it in, `unshare -- setpriv -- PROGRAM`, is not to blame. */
+function programName(argv: readonly string[]): string {
+  const name = basename(argv[0] ?? '');
+  const end = ['unshare', 'setpriv'].includes(name) ? argv.indexOf('--') : -1;
+  return end < 0 ? name : programName(argv.slice(end + 1));
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunnerError } from '../diagnostic.ts';
 import type { Task } from '../graph.ts';
@@ -19,6 +20,8 @@ export async function attempt(
 ): Promise<Performed> {
   const attempts = task.action.do === 'capture' ? 1 : (task.retry?.attempts ?? 1);
   const { signal, release } = limited(task, options.signal);
+  // A task may run many programs at once, and each of them listens; Node.js would call eleven a leak.
+  setMaxListeners(0, signal);
   try {
     for (let number = 1; ; number += 1) {
       try {

@@ -47,7 +47,7 @@ describe('groups', () => {
       '9:3 unknown-name "cache" is the name of a backup [another name]',
     ]);
     expect(await said(plan(`${pair}\n  more: { together: [cache, orders] }`))).toEqual([
-      '10:30 group-members backup "orders" is in group "shop" already [one group for each backup]',
+      '10:29 group-members backup "orders" is in group "shop" already [one group for each backup]',
     ]);
     expect(await said(plan('  shop: { together: [orders] }'))).toHaveLength(1);
   });

@@ -127,6 +127,9 @@ describe('types and validators', () => {
     });
     // What may be a list as well as a name, or any text at all.
     expect(accepted).toEqual([
+      '/sources/postgres-url/database = ["wrong"]',
+      '/sources/mysql/database = ["wrong"]',
+      '/sources/redis/settings/maxmemory-policy = "not\\u0000this"',
       '/defaults/transforms = ["wrong"]',
       '/backups/db/restore/assert/0/equals = "not\\u0000this"',
       '/backups/db/restore/assert/3/equals = "not\\u0000this"',

@@ -17,7 +17,9 @@ describe('a mistake is reported once, at its place, with what was expected', () 
     [
       'an unknown type',
       'sources: { x: { type: sqlit, pth: a } }\n',
-      ['7:23 schema unknown type "sqlit" of a source [command, files or sqlite] (sqlite)'],
+      [
+        '7:23 schema unknown type "sqlit" of a source [command, files, mariadb, mongodb, mysql, postgres, redis or sqlite] (sqlite)',
+      ],
     ],
     [
       'a wrong key in a kind, which is the key that is missing',
@@ -25,7 +27,11 @@ describe('a mistake is reported once, at its place, with what was expected', () 
       ['7:31 schema unknown key "pth" in a sqlite source [type, path or run-in] (path)'],
     ],
     ['a missing key', 'sources: { x: { type: sqlite } }\n', ['7:12 schema a sqlite source needs "path"']],
-    ['no type', 'sources: { x: { path: a } }\n', ['7:12 schema a source needs "type" [command, files or sqlite]']],
+    [
+      'no type',
+      'sources: { x: { path: a } }\n',
+      ['7:12 schema a source needs "type" [command, files, mariadb, mongodb, mysql, postgres, redis or sqlite]'],
+    ],
     ['a text for a map', 'sources: { x: sqlite }\n', ['7:15 schema sources.x cannot be a text [a map with "type"]']],
     [
       'a list for a text',

@@ -1,7 +1,7 @@
 import type { Facts } from '../../kind.ts';
 import { type Grant, may, readGrant } from './grants.ts';
 import { seriesOf } from './programs.ts';
-import { type MysqlSpec, type Surveyed, surveyed, wanted, wantsHashes } from './spec.ts';
+import { type MysqlSpec, named, type Surveyed, surveyed, wanted, wantsHashes } from './spec.ts';
 import { account, grantScope, identifier } from './sql.ts';
 
 const readAll = ({ grants }: Surveyed): Grant[] =>
@@ -20,7 +20,26 @@ export function privilegeProblems(spec: MysqlSpec, databases: readonly string[],
   const grants = readAll(survey);
   const who = account(survey.account);
   const problems = databases.flatMap((database) => databaseProblems(spec, database, survey, grants));
-  return [...problems, ...routineProblems(spec, databases, facts, grants), ...userProblems(spec, grants, who)];
+  return [
+    ...problems,
+    ...unseenProblems(spec, grants, who),
+    ...routineProblems(spec, databases, facts, grants),
+    ...userProblems(spec, grants, who),
+  ];
+}
+
+/**
+ * A database on which a user has no privilege is in no list that the server gives him, and would be in no backup. A pattern is
+ * asked for as if it were a name: only a privilege with as much of a wildcard covers it.
+ */
+function unseenProblems(spec: MysqlSpec, grants: readonly Grant[], who: string): string[] {
+  const { database, part } = spec;
+  if (part || database === undefined || Array.isArray(database) || named(spec) !== null) return [];
+  const patterns = typeof database === 'string' ? ['*'] : database.matching;
+  if (may(grants, 'SHOW DATABASES', null) || patterns.every((pattern) => may(grants, 'SELECT', pattern))) return [];
+  return [
+    `${who} does not see databases without a privilege on them, and the backup would lack them without a word: GRANT SHOW DATABASES ON *.* TO ${who}; or list the databases by name`,
+  ];
 }
 
 function databaseProblems(spec: MysqlSpec, database: string, survey: Surveyed, grants: readonly Grant[]): string[] {

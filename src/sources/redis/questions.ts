@@ -71,7 +71,7 @@ export function ask(spec: RedisSpec, question: Question, target: Target | null, 
   const { does, script, parameters } = questionOf(question, facts);
   if (target === null || target.server) return talk(spec, facts, { does, script, parameters, target });
   const loaded = `${serve}
-serve "$server" "$file" --replicaof 127.0.0.1 1
+serve "$server" "$file" --replicaof 127.255.255.254 1
 cd "$home" || exit 1
 ${script}`;
   const server = { at: 'socket' as const, directory: { work: '.' } };

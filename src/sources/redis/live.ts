@@ -37,7 +37,8 @@ export function settle(path: string, facts: Facts, option: unknown): Command[] {
 
 /**
  * A server counts what it loaded when it started; what the application has written since does not matter then. Before 7.0 it does not:
- * there a server that has keys must do. `expected` is what the proof of the dump noted, if it could.
+ * there a server that has keys must do. `expected` is what the proof of the dump noted, if it could. A server that was never stopped
+ * has not read it, whatever it once loaded, and goes on writing to what was moved aside: `before` is how its run was called.
  */
 const takenScript = `
 now() { date +%s; }
@@ -53,6 +54,11 @@ while :; do
   sleep 0.5
 done
 value() { printf '%s\\n' "$info" | sed -n "s/^$1://p"; }
+if [ -n "$before" ] && [ "$(value run_id)" = "$before" ]; then
+  "$cli" "$@" CLIENT UNPAUSE >/dev/null 2>&1
+  printf 'still the run of before, which has read nothing; the stop steps of the plan must stop the server\\n'
+  exit 0
+fi
 loaded=$(value rdb_last_load_keys_loaded) expired=$(value rdb_last_load_keys_expired)
 if [ -z "$loaded" ]; then
   loaded=$(printf '%s\\n' "$info" | grep -c '^db[0-9]*:keys=[1-9]')
@@ -65,10 +71,11 @@ else printf '%s of %s keys; does the server really read %s?\\n' "$loaded" "\${ex
 fi`.replace('answer_time', String(answerTime));
 
 export function taken(spec: RedisSpec, path: string, facts: Facts, seconds: number): Assertion[] {
+  const before = (facts.survey?.data as ServerFacts | undefined)?.run ?? '';
   const command = talk(spec, facts, {
     does: 'wait for the server, compare what it loaded',
     script: takenScript,
-    parameters: { noted: { work: 'expected' }, seconds: String(seconds), path },
+    parameters: { noted: { work: 'expected' }, seconds: String(seconds), path, before },
   });
   return [{ title: 'the server has loaded the dump', check: 'output', command, expect: { equals: 'loaded' } }];
 }

@@ -12,6 +12,8 @@ export type ServerFacts = {
   aof: boolean;
   cluster: boolean;
   lastSave: string;
+  /** Another one at each start of the server. */
+  run: string;
   keys: number;
   modules: string[];
   directory: string | null;
@@ -54,6 +56,7 @@ export function readSurvey(_spec: RedisSpec, printed: string): Survey {
     aof: value('aof_enabled') === '1',
     cluster: value('cluster_enabled') === '1',
     lastSave: value('rdb_last_bgsave_status'),
+    run: value('run_id'),
     keys: [...info.matchAll(/^db\d+:keys=(\d+)/gm)].reduce((sum, [, keys]) => sum + Number(keys), 0),
     modules: [...info.matchAll(/^module:name=([^,]*)/gm)].map(([, name = '']) => name),
     directory: config('dir'),

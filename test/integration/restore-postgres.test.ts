@@ -14,7 +14,7 @@ describe.skipIf(!hasPostgres())('a restore of a PostgreSQL database', () => {
   let place: ReturnType<typeof temporaryDirectory>;
   let saved: string;
   let changed: string;
-  const env = { DB_PASSWORD: password };
+  const env = { DB_PASSWORD: password, READER_PASSWORD: 'may only read' };
 
   const plan = (more = '', database: unknown = 'orders') => `version: 1
 name: shop
@@ -43,6 +43,7 @@ ${more}`;
     place = temporaryDirectory();
     server = await Postgres.start();
     await server.query(`create role admin superuser login password $x$${password}$x$; create role "the shop"`);
+    await server.query(`create role reader login password 'may only read'; grant pg_read_all_data to reader`);
   });
   afterAll(async () => {
     await server?.stop();
@@ -103,6 +104,26 @@ ${more}`;
     ]);
     expect(back, back.stderr).toMatchObject({ exitCode: 0 });
     expect(server.dump('orders')).toBe(changed);
+  });
+
+  it('is made by a user who may only read, and restored by the other whom the plan names', async () => {
+    const reader = (more: string) =>
+      plan(more)
+        .replace('user: admin, password: { secret: db }', 'user: reader, password: { secret: read }')
+        .replace('secrets: { ', 'secrets: { read: { env: READER_PASSWORD }, ');
+    const asAdmin = '    restore: { as: { user: admin, password: { secret: db } } }\n';
+    expect(await run(['apply', '-q'], reader(asAdmin))).toMatchObject({ exitCode: 0 });
+    await server.query('drop table late; delete from invoices', 'orders');
+    const left = server.dump('orders');
+    const refused = await restore(['orders', '--latest', '--yes'], reader(''));
+    expect(refused.exitCode, refused.stderr).not.toBe(0);
+    expect(refused.stderr).toMatch(/permission denied|must be owner/);
+    expect(server.dump('orders')).toBe(left);
+    const done = await restore(['orders', '--latest', '--yes'], reader(asAdmin));
+    expect(done, done.stderr).toMatchObject({ exitCode: 0 });
+    expect(server.dump('orders')).toBe(changed);
+    expect(await names()).toBe('orders');
+    expect(done.stderr + done.stdout).not.toContain(password);
   });
 
   it('goes beside the live one under another name, at this server or at one of a URL', async () => {

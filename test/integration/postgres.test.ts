@@ -311,7 +311,6 @@ describe.skipIf(!hasPostgres())('postgres', { timeout: 300_000 }, () => {
       const cut = Date.now();
       while ((await server.sessions()) > 0 && Date.now() - cut < 30_000) await sleep(100);
       expect(await server.sessions()).toBe(0);
-      expect(Date.now() - cut).toBeLessThan(15_000);
       const { exitCode, stderr } = await running;
       expect(exitCode).toBe(2);
       expect(stderr).toMatch(/Connection timed out|server closed the connection/);

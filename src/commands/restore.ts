@@ -72,7 +72,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
 }
 
 /** A user of backups may only read: the plan may name another one who restores. */
-function asRestorer(plan: ResolvedPlan): ResolvedPlan {
+export function asRestorer(plan: ResolvedPlan): ResolvedPlan {
   const backups = plan.backups.map((backup) => {
     const { source, restore } = backup;
     return { ...backup, source: { ...source, spec: { ...source.spec, ...restore.as } } };

@@ -3,14 +3,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { debts } from '../../src/commands/due.ts';
+import { asRestorer } from '../../src/commands/restore.ts';
 import { restoreTarget } from '../../src/commands/target.ts';
 import { sealingChain } from '../../src/compile/chain.ts';
-import { inspectionKey, type RunFacts } from '../../src/compile/facts.ts';
+import { inspectionKey, type RunFacts, type SourceFacts } from '../../src/compile/facts.ts';
 import { compileApply, compilePrune, compileRestore, compileVerify } from '../../src/compile/index.ts';
 import { RunnerError } from '../../src/diagnostic.ts';
 import { secretReader } from '../../src/execute/secrets.ts';
 import type { Graph } from '../../src/graph.ts';
-import type { Inspection } from '../../src/kind.ts';
+import type { Inspection, Survey } from '../../src/kind.ts';
 import { promises } from '../../src/plan/config.ts';
 import { readPlan } from '../../src/plan/read.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../../src/plan/resolved.ts';
@@ -24,9 +25,53 @@ export type Observation = { refused: 'schema' | 'rule' | null; parts: AsyncItera
 const now = new Date('2026-11-21T12:30:00Z');
 const names = ['age', 'gpg', 'gzip', 'openssl', 'pigz', 'sqlite3', 'tar', 'xz', 'zstd'];
 const version: Record<string, string> = { tar: 'tar (GNU tar) 1.35', sqlite3: '3.45.1', openssl: 'OpenSSL 3.0.13' };
-const programs = Object.fromEntries(
-  names.map((name) => [name, { path: `/usr/bin/${name}`, version: version[name] ?? `${name} 1.0` }]),
-);
+const program = (name: string, line: string) => [name, { path: `/usr/bin/${name}`, version: line }] as const;
+const toolsOfServers = Object.fromEntries([
+  ...['pg_dump', 'pg_dumpall', 'pg_restore', 'psql', 'postgres', 'initdb'].map((name) =>
+    program(name, `${name} (PostgreSQL) 15.18`),
+  ),
+  ...['mysql', 'mysqldump', 'mysqld'].map((name) => program(name, `${name}  Ver 9.7.4 for Linux (MySQL Community)`)),
+  ...['mariadb', 'mariadb-dump', 'mariadbd'].map((name) => program(name, `${name} Ver 15.1 Distrib 10.11.19-MariaDB`)),
+  ...['redis-cli', 'redis-server', 'redis-check-rdb'].map((name) => program(name, `${name} 7.0.15`)),
+  ...['mongodump', 'mongorestore', 'mongod'].map((name) => program(name, `${name} version: 100.18.0`)),
+]);
+const programs = {
+  ...Object.fromEntries(names.map((name) => program(name, version[name] ?? `${name} 1.0`))),
+  ...toolsOfServers,
+};
+const installedOf = (all: typeof programs) =>
+  Object.fromEntries(Object.entries(all).map(([name, one]) => [name, [one!]]));
+
+/** What each server said of itself: several databases, and a user who may read them. */
+function surveyOf(type: string): Survey | undefined {
+  const databases = ['shop', 'stock', 'orders', 'alpha', 'ab', 'a', 'b', 'other'];
+  if (type === 'postgres') {
+    const rows = databases.map((datname) => ({ datname, datallowconn: true, datistemplate: false, encoding: 'UTF8' }));
+    const data = { number: 150018, database: 'shop', databases: rows, user: 'backup', recovery: false, watch: {} };
+    return { version: '15.18', data };
+  }
+  if (type === 'mysql' || type === 'mariadb') {
+    const named = databases.map((name) => ({ name, collation: 'utf8mb4_bin' }));
+    const data = {
+      flavour: type,
+      account: 'backup@%',
+      current: 'shop',
+      encrypted: true,
+      variables: {},
+      databases: named,
+    };
+    return {
+      version: type === 'mysql' ? '9.7.4' : '10.11.19',
+      data: { ...data, grants: ['GRANT ALL PRIVILEGES ON *.* TO `backup`@`%`'] },
+    };
+  }
+  return undefined;
+}
+
+function sourceOf({ source: { type } }: ResolvedBackup): SourceFacts {
+  const survey = surveyOf(type);
+  return { site: { programs, installed: installedOf(programs) }, ...(survey ? { survey } : {}), problems: [] };
+}
 
 export async function observe(plan: unknown, folder: string): Promise<Observation> {
   const file = join(folder, 'plan.yaml');
@@ -67,9 +112,10 @@ async function* everyPart(plan: ResolvedPlan, warnings: string[]): AsyncGenerato
     manifest: manifestOf(backup, facts),
     destinations: backup.destinations.map(({ name }) => name),
   }));
+  const restorer = asRestorer(plan);
   for (const choice of choices) {
-    const backup = plan.backups.find(({ name }) => name === choice.backup)!;
-    yield await restore(plan, backup, choice, facts);
+    const backup = restorer.backups.find(({ name }) => name === choice.backup)!;
+    yield await restore(restorer, backup, choice, facts);
   }
   yield textOf(compileVerify(plan, facts, { choices }), plan);
   yield textOf(compilePrune(plan, facts), plan);
@@ -145,7 +191,9 @@ async function factsOf(plan: ResolvedPlan): Promise<RunFacts> {
       return [name, { shelf: null as never, items, digests: {}, blocked: {} }];
     }),
   );
-  return { programs, inspections: found, shelves, now };
+  const images = { 'postgres:15': { programs: toolsOfServers, installed: installedOf(toolsOfServers) } };
+  const sources = Object.fromEntries(plan.backups.map((backup) => [backup.name, sourceOf(backup)]));
+  return { programs, installed: installedOf(programs), inspections: found, shelves, sources, images, now };
 }
 
 const histories = new Map<string, Item[]>();

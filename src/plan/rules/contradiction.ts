@@ -7,7 +7,11 @@ export const contradiction: Rule = {
   severity: 'error',
   waivable: false,
   check: (context) =>
-    context.resolved.backups.flatMap((backup) => [...ages(backup, context), ...bounds(backup, context)]),
+    context.resolved.backups.flatMap((backup) => [
+      ...ages(backup, context),
+      ...bounds(backup, context),
+      ...levels(backup, context),
+    ]),
 };
 
 function ages(backup: ResolvedBackup, context: RuleContext): Finding[] {
@@ -22,6 +26,16 @@ function ages(backup: ResolvedBackup, context: RuleContext): Finding[] {
       backups: [],
     },
   ];
+}
+
+/** Records say by its level that a check was made: of two of one level nobody could tell which. */
+function levels(backup: ResolvedBackup, context: RuleContext): Finding[] {
+  const { name, verify } = backup;
+  return verify.flatMap(({ level }, index): Finding[] => {
+    if (verify.findIndex((other) => other.level === level) === index) return [];
+    const message = `backup "${name}" is verified by "${level}" twice`;
+    return [{ pointer: context.at(backup, 'verify', index), message, expected: 'each level once', backups: [] }];
+  });
 }
 
 /** Bounds of which nothing can be within. */

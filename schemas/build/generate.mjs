@@ -36,6 +36,15 @@ function forEditors(schema) {
   );
 }
 
+/** Editors offer of a union only what lacks the least: each kind's name is offered beside it, whatever else the kind needs. */
+function offering({ definitions, ...schema }, kinds) {
+  const named = (role) => ({
+    ...definitions[role],
+    properties: { type: { description: `Of which kind the ${role} is.`, enum: Object.keys(kinds[role]) } },
+  });
+  return { ...schema, definitions: { ...definitions, source: named('source'), destination: named('destination') } };
+}
+
 /** Words weigh at start-up, and the validators do not need them. */
 const wordless = (schema) =>
   rewrite(schema, ({ description, examples, title, $comment, ...rest }) => ({
@@ -74,7 +83,7 @@ async function main() {
   mkdirSync(output, { recursive: true });
   const { schema, kinds } = bundle(root);
   const table = unions(schema);
-  write(join(root, 'plan.schema.json'), `${JSON.stringify(forEditors(schema), null, 2)}\n`);
+  write(join(root, 'plan.schema.json'), `${JSON.stringify(offering(forEditors(schema), kinds), null, 2)}\n`);
 
   const compiled = validators(schema, table, kinds);
   const index = compiled.names.map((name) => `  ${JSON.stringify(name)}: ${name.replaceAll('-', '_')},`).join('\n');

@@ -44,7 +44,7 @@ const quiet: Record<string, string> = {
 const absent = /^secrets\/maybe/;
 
 /** Places with one possible value: they say which branch of the schemas is meant. */
-const structural = /\.type$|^plan\.version/;
+const structural = /\.type(=|$)|^plan\.version/;
 
 type Seen = 'refused' | 'silent' | 'rule' | 'changed';
 

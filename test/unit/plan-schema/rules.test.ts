@@ -148,7 +148,7 @@ describe('rules', () => {
   it('contradiction: a level twice, of which no record could say which was checked', async () => {
     const twice = planWith({}).replace('{ every: 7d } }', '{ every: 7d } }, content, { restore: {} }');
     expect(await said('contradiction', twice)).toEqual([
-      '10:53 backup "db" is verified by "restore" twice [each level once]',
+      '10:51 backup "db" is verified by "restore" twice [each level once]',
     ]);
     expect(await said('contradiction', twice.replace(', { restore: {} }', ''))).toEqual([]);
   });

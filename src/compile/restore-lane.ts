@@ -9,8 +9,16 @@ import { loadingOver } from './restore-over.ts';
 import { takingStream } from './restore-taken.ts';
 import { farewell, swapping } from './swap.ts';
 
-/** `open` touches nothing; `ready` is what `place`, which waits until all lanes are ready, needs of it. */
-export type Lane = { open: RestorePart; ready: Task['needs']; place(ready: Task['needs']): Placed };
+/**
+ * `open` touches nothing; `ready` is what the others need of it. `brace` is the last that is asked of a live server, before
+ * anything of any lane stands still; `place` waits until all lanes are braced.
+ */
+export type Lane = {
+  open: RestorePart;
+  ready: Task['needs'];
+  brace?(ready: Task['needs']): Task[];
+  place(ready: Task['needs']): Placed;
+};
 
 /** `put` is the task that changes the target. */
 export type Placed = RestorePart & {
@@ -60,13 +68,14 @@ function swappingLane(context: PieceContext, ground: Ground, needs: Task['needs'
   return {
     open,
     ready: last(open),
-    place: (ready) => {
+    brace: (ready) => {
       const made = live.settle(ready);
-      const settled = made.length > 0 ? ok(made) : ready;
-      const quiet = live.quiet(settled);
-      const put = swapping(context, ground, quiet.length > 0 ? ok(quiet) : settled, stopped);
+      return [...made, ...live.quiet(made.length > 0 ? ok(made) : ready)];
+    },
+    place: (ready) => {
+      const put = swapping(context, ground, ready, stopped);
       return {
-        tasks: [...made, ...quiet, put],
+        tasks: [put],
         scopes: [],
         requirements: [],
         context,

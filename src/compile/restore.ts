@@ -67,8 +67,11 @@ function lanes(contexts: RestoreContext[], first: Task['needs'], stopped: Scope[
     .filter(({ piece }) => piece.part.purpose === 'data')
     .map((context) => laneOf(context, begin, stopped));
   const ready = data.flatMap((lane) => lane.ready);
-  const placed = data.map((lane) => lane.place(ready.length > 0 ? ready : begin));
-  return { admits, work: joined([globals, ...data.map(({ open }) => open), ...placed]), placed };
+  const opened = ready.length > 0 ? ready : begin;
+  const braces = data.flatMap((lane) => lane.brace?.(opened) ?? []);
+  const placed = data.map((lane) => lane.place(braces.length > 0 ? ok(braces) : opened));
+  const braced: RestorePart = { tasks: braces, scopes: [], requirements: [] };
+  return { admits, work: joined([globals, ...data.map(({ open }) => open), braced, ...placed]), placed };
 }
 
 /** The steps of all backups, one after another. */
@@ -79,12 +82,18 @@ function steps(contexts: RestoreContext[], hook: 'before' | 'after', needs: Task
   return tasks;
 }
 
-/** What was put in place comes back when something fails behind it, with everything stopped once more. */
+/**
+ * What was put in place comes back when something fails behind it, or when another of the set could not be put in its place,
+ * with everything stopped once more.
+ */
 function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[]): RestorePart {
   const undone = placed.filter(({ back }) => back !== null);
-  if (blamed.length === 0 || undone.length === 0) return joined([]);
+  if (undone.length === 0 || (blamed.length === 0 && placed.length === 1)) return joined([]);
   const again = stopScopes(contexts, 'stopped-again');
-  const parts = undone.map(({ context, back, put }) => rollingBack(context, back!, put, blamed, again));
+  const parts = undone.map(({ context, back, put }) => {
+    const others = placed.map((other) => other.put).filter((other) => other !== put);
+    return rollingBack(context, back!, put, [...others, ...blamed], again);
+  });
   return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
 }
 

@@ -138,8 +138,10 @@ export type Assertion =
     }
   /** Line by line; `tolerance` is a fraction of each count. */
   | { title: string; check: 'contents'; command: Command; contents: Contents; question: string; tolerance?: number }
-  | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string }
-  | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect }
+  /** `look` prints `absent` or its size and, where one is expected, its SHA-256: of data that lies elsewhere. */
+  | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string; look?: Command }
+  /** `names` prints the paths below the directory, each with a NUL behind it: of data that lies elsewhere. */
+  | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect; names?: Command }
   | { title: string; check: 'exit'; command: Command };
 
 /**
@@ -310,17 +312,23 @@ export type Action =
   | { do: 'assert'; assert: Assertion[]; of?: { id: string; from: RestoreOrigin; part?: PartId } }
   /** Claims a path that must not exist yet; whatever comes to lie there is removed when the scope ends. */
   | { do: 'reserve'; path: string }
+  /** The same elsewhere. Should we be killed, `lost` removes what lies there. */
+  | { do: 'reserve'; path: string; commands: Command[]; lost: Command }
   /**
    * Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. Neighbours (names
    * beside the target) go and come back with it.
    */
   | { do: 'swap'; beside: string; target: string; aside: string; companions: string[]; neighbours?: string[] }
   | { do: 'unswap'; target: string; aside: string; companions: string[]; neighbours?: string[] }
-  /** The same at a server: all of it happens or nothing. `aside` is null where nothing is moved there. */
-  | { do: 'swap'; target: string; aside: string | null; commands: Command[] }
+  /**
+   * The same at a server, or elsewhere: all of it happens or nothing. `aside` is null where nothing is moved there. Should it be
+   * cut, or we be killed, `lost` undoes a half.
+   */
+  | { do: 'swap'; target: string; aside: string | null; commands: Command[]; lost?: Command }
   | { do: 'unswap'; target: string; aside: string | null; commands: Command[] }
   | ({ do: 'put-back' } & PutBack)
   | { do: 'discard'; path: string; companions: string[]; neighbours?: string[] }
+  | { do: 'discard'; path: string; commands: Command[] }
   /** `owner`: a user id that may also make files and folders in it, but not touch ours. */
   | { do: 'directory'; owner?: number }
   | { do: 'remove-directory' }

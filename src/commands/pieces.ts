@@ -44,8 +44,8 @@ export async function placedPieces(
   const { parts, inner } = chosenParts(origin, wish.only);
   const kind = findSource(backup.source.type);
   if (kind.restores(backup.source.spec, backup.restore.options) !== 'database') {
-    const { live, ...target } = await restoreTarget(plan, backup, wish.to, inner);
-    if (live && (await holdsMore(backup.source, target.target, facts)))
+    const { live, ...target } = await restoreTarget(plan, backup, wish.to, inner, ask);
+    if (live && !target.there && (await holdsMore(backup.source, target.target, facts)))
       Object.assign(target, { replaces: true, empty: false });
     const safety = wish.safety && target.replaces && !target.empty;
     return {

@@ -1,12 +1,14 @@
 /** What a restore says to a person: what it would replace, and what it left where. */
 import { type RunFacts, sourceFacts } from '../compile/facts.ts';
 import { exists } from '../execute/actions/directory.ts';
+import { placeName } from '../place-name.ts';
 import { findSource } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
 import { look } from './database-target.ts';
 import type { PlacedPiece } from './pieces.ts';
 import type { Wanted } from './restore.ts';
 import type { AskServer } from './server.ts';
+import { existsThere } from './target-there.ts';
 
 const isData = ({ part }: PlacedPiece): boolean => part.purpose === 'data';
 
@@ -35,7 +37,8 @@ function keptText(piece: PlacedPiece): string {
   return kind.relocate ? 'a safety copy of it is kept' : 'it is moved aside';
 }
 
-function placeText({ target, where }: PlacedPiece): string {
+function placeText({ target, where, there, source }: PlacedPiece): string {
+  if (there) return `${oneLine(target!)} (${placeName(source.place!)})`;
   return where === null ? target! : `database "${oneLine(target!)}" of the ${where}`;
 }
 
@@ -52,7 +55,11 @@ export async function leftNames(wanted: readonly Wanted[], facts: RunFacts, ask:
     const { target, aside, where, source } = piece;
     if (target === null || aside === '') continue;
     if (where === null) {
-      if (await exists(aside)) sentences.push(`what lay at ${oneLine(target)} before is kept at ${oneLine(aside)}`);
+      // Of a place that cannot be asked any more the worst is told.
+      const isLeft = piece.there
+        ? await existsThere(aside, source, ask).catch(() => piece.replaces)
+        : await exists(aside);
+      if (isLeft) sentences.push(`what lay at ${oneLine(target)} before is kept at ${oneLine(aside)}`);
       continue;
     }
     const there = await look({ source, facts: sourceFacts(facts, backup), ask, where }, aside).catch(() => 'nothing');

@@ -4,12 +4,16 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { RunnerError } from '../diagnostic.ts';
 import { placeName } from '../place-name.ts';
-import type { PlannedPlace, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination, findSource } from '../registry.ts';
+import type { AskServer } from './server.ts';
+import { placeThere, targetThere } from './target-there.ts';
 
 export type RestoreTarget = {
   /** Null where a program takes the stream. */
   target: string | null;
+  /** The path is one where the source's programs run. */
+  there?: true;
   live: boolean;
   /** Something lies at the target. */
   replaces: boolean;
@@ -21,15 +25,26 @@ export type RestoreTarget = {
   aside: string;
 };
 
+const untold: RestoreTarget = {
+  target: null,
+  live: true,
+  replaces: true,
+  empty: false,
+  beside: '',
+  stale: false,
+  aside: '',
+};
+
 /**
- * A path: `to` as typed, else the plan's, else where the data came from. `only` are members that are wanted alone. Throws
- * RunnerError (exit 4).
+ * A path: `to` as typed, else the plan's, else where the data came from, which may be elsewhere: without `ask` nobody looks
+ * there. `only` are members that are wanted alone. Throws RunnerError (exit 4).
  */
 export async function restoreTarget(
   plan: ResolvedPlan,
   backup: ResolvedBackup,
   to: string | undefined,
   only: readonly string[] = [],
+  ask: AskServer | null = null,
 ): Promise<RestoreTarget> {
   const kind = findSource(backup.source.type);
   const shape = kind.restores(backup.source.spec, backup.restore.options);
@@ -39,18 +54,19 @@ export async function restoreTarget(
     );
   if (shape === 'none') {
     if (to !== undefined) throw refuse(`"${backup.name}" is restored by its own program, so --to means nothing`);
-    return { target: null, live: true, replaces: true, empty: false, beside: '', stale: false, aside: '' };
+    return untold;
   }
   if (shape === 'database') throw new Error('a database was looked for in the file system');
   const home = kind.home(backup.source.spec);
   const own = backup.restore.to ?? home;
   const wanted = to === undefined ? own : fromShell(to);
   if (wanted === null) throw refuse(`"${backup.name}" names no place of its own to restore to: say it with --to`);
-  const { place } = backup.source;
-  if (place && !isHere(place) && to === undefined && backup.restore.to === undefined)
+  const place = placeThere(backup, to);
+  if (place && (kind.settle || kind.neighbours))
     throw refuse(
-      `"${backup.name}" lies elsewhere (${placeName(place)}), and files are restored here: name a path with --to`,
+      `"${backup.name}" lies elsewhere (${placeName(place)}), and its file is restored here: name a path with --to`,
     );
+  if (place) return ask ? await targetThere(backup, wanted, only, ask) : untold;
   const target = await settle(wanted, shape, home);
   await parentExists(target);
   const there = await whatLies(target);
@@ -73,11 +89,6 @@ export async function restoreTarget(
     stale: false,
     aside: await free('old'),
   };
-}
-
-/** Another user of this machine has the same files. */
-function isHere(place: PlannedPlace): boolean {
-  return 'user' in place && Object.keys(place).length === 1;
 }
 
 function fromShell(path: string): string {

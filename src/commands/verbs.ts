@@ -81,7 +81,7 @@ export const verbs: Verb[] = [
       { flags: '--from <destination>', text: 'read it from this destination (default: the best copy)' },
       {
         flags: '--to <target>',
-        text: 'a directory, a file, or the name or URL of a database (default: where it came from)',
+        text: 'a directory or file of this machine, or the name or URL of a database (default: where it came from)',
       },
       {
         flags: '--only <part...>',

@@ -17,6 +17,7 @@ import {
   recordsOf,
 } from './restore-context.ts';
 import type { Ground } from './restore-ground.ts';
+import { assertedThere } from './restore-there.ts';
 import { recipeCommands } from './rewrite.ts';
 
 /** Reads the whole artifact before anything of the target is touched. */
@@ -119,6 +120,7 @@ export function assertTasks(context: PieceContext, path: string, within: string[
     live: (question) => (Object.hasOwn(kept, questionName(question)) ? null : ask(question, null)),
   };
   const of = { id: choice.id, from: choice.from, ...partField(context) };
+  const asserted = compileAssertions(backup.restore.assert, asked);
   return [
     {
       id: `assert${tag}`,
@@ -126,7 +128,7 @@ export function assertTasks(context: PieceContext, path: string, within: string[
       host: 'local',
       within,
       needs,
-      action: { do: 'assert', assert: compileAssertions(backup.restore.assert, asked), of },
+      action: { do: 'assert', assert: piece.there ? assertedThere(context, asserted) : asserted, of },
       outputs: [],
       backup: backup.name,
     },

@@ -14,6 +14,8 @@ export type RestorePiece = {
   source: ResolvedSource;
   /** An absolute path or the name of a database; null only for kinds whose restore is a program that takes the stream. */
   target: string | null;
+  /** A path where the source's programs run. */
+  there?: true;
   /** Something lies at the target, and the person has agreed to replace it. */
   replaces: boolean;
   /** What lies there holds nothing. */
@@ -78,8 +80,9 @@ export function piecesOf(context: RestoreContext): PieceContext[] {
     const kind = findSource(piece.source.type);
     const shape = kind.restores(piece.source.spec, context.backup.restore.options);
     const { elsewhere, ...known } = sourceFacts(facts, context.backup);
-    // Files are restored here, with the programs of here, wherever they came from.
-    const there = shape === 'file' || shape === 'directory' ? siteOf(facts) : elsewhere ? { elsewhere } : {};
+    // Files that are restored here are so with the programs of here, wherever they came from.
+    const isHere = (shape === 'file' || shape === 'directory') && !piece.there;
+    const there = isHere ? siteOf(facts) : elsewhere ? { elsewhere } : {};
     return {
       ...context,
       tag: choice.pieces.length === 1 ? tag : `${tag}:${index + 1}`,
@@ -115,9 +118,10 @@ export function isDatabase({ kind, piece, backup }: PieceContext): boolean {
   return kind.restores(piece.source.spec, backup.restore.options) === 'database';
 }
 
-/** A server's own programs, and those that take the stream, run where the plan says; files are restored here. */
+/** A server's own programs, and those that take the stream, run where the plan says; those for files where the target is. */
 export function placed<Part>(context: PieceContext, part: Part): Part {
-  return context.piece.target !== null && !isDatabase(context) ? part : placedLive(context, part);
+  const { target, there } = context.piece;
+  return target !== null && !there && !isDatabase(context) ? part : placedLive(context, part);
 }
 
 /** What talks to the live source runs where the plan says. */

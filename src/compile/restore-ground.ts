@@ -1,6 +1,7 @@
 /** How a restore claims a place beside the target, changes places with it and gives it up: by paths, or by names at a server. */
 import type { Action } from '../graph.ts';
 import { isDatabase, type PieceContext, placed } from './restore-context.ts';
+import { groundThere } from './restore-there.ts';
 
 export type Ground = {
   claim: Action;
@@ -13,7 +14,8 @@ export type Ground = {
 };
 
 export function groundOf(context: PieceContext, target: string): Ground {
-  return isDatabase(context) ? atServer(context, target) : byPaths(context, target);
+  if (isDatabase(context)) return atServer(context, target);
+  return context.piece.there ? groundThere(context, target) : byPaths(context, target);
 }
 
 function byPaths({ kind, kindFacts, choice, piece }: PieceContext, target: string): Ground {

@@ -80,9 +80,9 @@ export function safetyCopy(
 ): RestorePart {
   const { plan, backup, facts, kind, piece, tag } = context;
   if (!kind.relocate) return nothing;
-  // What was moved aside among files lies here, wherever the source's own programs run.
+  // What was moved aside among files of here lies here, wherever the source's own programs run.
   const { place: live, ...here } = piece.source;
-  const source = isDatabase(context) && live ? { ...here, place: live } : here;
+  const source = (isDatabase(context) || piece.there) && live ? { ...here, place: live } : here;
   const { destinations, within } = backup.restore.safety;
   const moved: ResolvedBackup = {
     ...backup,

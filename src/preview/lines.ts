@@ -36,6 +36,7 @@ export function actionLines(action: Action, lookup: View): string[] {
     case 'assert':
       return action.assert.flatMap((assertion) => assertionLines(assertion, lookup));
     case 'reserve':
+      if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
       return [`claim ${action.path}`];
     case 'swap':
       if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
@@ -50,6 +51,7 @@ export function actionLines(action: Action, lookup: View): string[] {
     case 'go-on':
       return action.after.map((command) => dollar(shellLine(command, lookup)));
     case 'discard':
+      if ('commands' in action) return action.commands.map((command) => dollar(shellLine(command, lookup)));
       return [`remove ${action.path}`];
     default:
       return [];

@@ -129,7 +129,7 @@ describe.each([
 });
 
 describe.skipIf(!hasSshd())('files that lie elsewhere', () => {
-  it('are restored here, to a path that is named', async () => {
+  it('are restored here to a path that is named, and there only where the plan lets them be replaced', async () => {
     const place = temporaryDirectory();
     const sshd = await startSshd(place.path);
     mkdirSync(join(place.path, 'data'));
@@ -153,7 +153,7 @@ describe.skipIf(!hasSshd())('files that lie elsewhere', () => {
       expect(refused).toMatchObject({
         exitCode: 4,
         stderr: expect.stringContaining(
-          '"data" lies elsewhere (ssh root@127.0.0.1), and files are restored here: name a path with --to',
+          'data (ssh root@127.0.0.1) exists and is not empty; restore "data" into a fresh directory here with --to',
         ),
       });
       const done = await run('restore', 'data', '--latest', '--to', 'out');

@@ -9,7 +9,7 @@ import { faultOf } from '../pipeline.ts';
 import type { PerformContext } from '../task-context.ts';
 import { contentsProblem, partsIn } from './contents.ts';
 import type { RunContext } from './context.ts';
-import { countFiles } from './count-files.ts';
+import { countFiles, countNames } from './count-files.ts';
 import { exists } from './directory.ts';
 import { type Programs, programsOf } from './programs.ts';
 import { Unproven } from './unproven.ts';
@@ -65,11 +65,21 @@ async function check(
     case 'contents':
       return await checkContents(assertion, programs, answers);
     case 'count': {
-      const count = String(await countFiles(render(assertion.directory, context.lookup), assertion.pattern ?? '**'));
+      const { directory, names, pattern = '**' } = assertion;
+      const count = String(
+        names
+          ? countNames((await programs.run(names, { maxOutput: longestAnswer })).stdout, pattern)
+          : await countFiles(render(directory, context.lookup), pattern),
+      );
       return { value: count, problem: compare(count, assertion.expect) };
     }
     case 'file':
-      return await checkFile(assertion, render(assertion.path, context.lookup));
+      return await checkFile(
+        assertion,
+        assertion.look
+          ? await fileThere(assertion.look, programs)
+          : await fileHere(render(assertion.path, context.lookup)),
+      );
   }
 }
 
@@ -119,15 +129,28 @@ async function outputOf(command: Command, programs: Programs): Promise<Found> {
   return { value: finished.stdout.trim(), problem: fault?.message ?? null };
 }
 
-async function checkFile(assertion: Extract<Assertion, { check: 'file' }>, path: string): Promise<Found> {
-  const there = await exists(path);
+/** Null where nothing is. */
+type FoundFile = { size: string; sha256(): Promise<string> } | null;
+
+async function fileHere(path: string): Promise<FoundFile> {
+  if (!(await exists(path))) return null;
+  return { size: String((await lstat(path)).size), sha256: () => hashFile(path) };
+}
+
+async function fileThere(look: Command, programs: Programs): Promise<FoundFile> {
+  const [size = '', sha256 = ''] = (await programs.run(look)).stdout.trim().split(' ');
+  return size === 'absent' ? null : { size, sha256: async () => sha256 };
+}
+
+async function checkFile(assertion: Extract<Assertion, { check: 'file' }>, found: FoundFile): Promise<Found> {
+  const there = found !== null;
   if (there !== assertion.exists) return { value: String(there), problem: there ? 'it exists' : 'it does not exist' };
   if (!there) return { value: 'absent', problem: null };
-  const size = String((await lstat(path)).size);
+  const { size } = found;
   const wrongSize = assertion.size ? compare(size, assertion.size) : null;
   if (wrongSize !== null) return { value: size, problem: `its size: ${wrongSize}` };
   if (assertion.sha256 === undefined) return { value: size, problem: null };
-  const sha256 = await hashFile(path);
+  const sha256 = await found.sha256();
   const same = sha256 === assertion.sha256.toLowerCase();
   return { value: sha256, problem: same ? null : `its SHA-256 is ${sha256}, expected ${assertion.sha256}` };
 }

@@ -15,6 +15,12 @@ export async function countFiles(directory: string, pattern: string): Promise<nu
   return count;
 }
 
+/** The same of paths that were listed elsewhere, each with a NUL behind it. */
+export function countNames(listed: string, pattern: string): number {
+  const matches = patternExpression(pattern);
+  return listed.split('\0').filter((name) => name !== '' && matches.test(name.replace(/^\.\//, ''))).length;
+}
+
 /** `**` spans directories, `*` and `?` do not. `.` and a plain directory name mean all below it. */
 function patternExpression(pattern: string): RegExp {
   const plain = pattern.replace(/^\.?\/+/, '').replace(/\/+$/, '');

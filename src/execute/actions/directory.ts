@@ -54,7 +54,10 @@ export async function reserve(action: Extract<Action, { do: 'reserve' }>, run: R
 }
 
 /** Removes a path and its companions; what is already gone is fine. */
-export async function discard(action: Extract<Action, { do: 'discard' }>, run: RunContext): Promise<Performed> {
+export async function discard(
+  action: Extract<Action, { do: 'discard'; companions: string[] }>,
+  run: RunContext,
+): Promise<Performed> {
   const { path, companions, neighbours = [] } = action;
   for (const suffix of ['', ...companions, ...neighbours.map((name) => `.${name}`)])
     await removeTree(run, path + suffix);

@@ -19,6 +19,7 @@ import { runForScope } from './run-commands.ts';
 import { settleDestination } from './settle.ts';
 import { performScopeStep, performStep } from './step.ts';
 import { swap, unswap } from './swap.ts';
+import { discardThere, reserveThere } from './there.ts';
 import { unpack } from './unpack.ts';
 import { verify } from './verify.ts';
 
@@ -62,7 +63,7 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
       await assertAll(action.assert, run, context, answersOf(action, run));
       return {};
     case 'reserve':
-      return await reserve(action, run);
+      return 'commands' in action ? await reserveThere(action, run, context) : await reserve(action, run);
     case 'swap':
       return 'commands' in action ? await exchange(action, run, context) : await swap(action, run, context);
     case 'unswap':
@@ -70,7 +71,7 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
     case 'put-back':
       return await putBack(action, run, context);
     case 'discard':
-      return await discard(action, run);
+      return 'commands' in action ? await discardThere(action, run, context) : await discard(action, run);
     case 'run':
       await (context.task ? programsOf(run, context).runAll(action.commands) : runForScope(action, run, context));
       return {};

@@ -1,0 +1,307 @@
+/** Files and SQLite databases that lie elsewhere, restored over the live data there. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dockerEngine, type Said } from '../helpers/docker.ts';
+import { has } from '../helpers/programs.ts';
+import { built, cli, finished, runner, start, temporaryDirectory } from '../helpers/runner.ts';
+import { hasSshd, startSshd } from '../helpers/ssh.ts';
+
+type There = {
+  runIn: Record<string, unknown>;
+  env: Record<string, string>;
+  /** A folder there. */
+  root: string;
+  sh(script: string, ...words: string[]): Said;
+  stop(): Promise<void>;
+};
+
+const engine = dockerEngine();
+
+/** `mv` that stops behind the first rename of a swap, when it is told to. */
+const slowMove = `#!/bin/sh
+for last; do :; done
+REAL "$@" || exit
+case $last in *.runner-old) if [ -e ROOT/slow ]; then : >ROOT/swapping; sleep "$(cat ROOT/slow)"; fi ;; esac
+exit 0
+`;
+
+async function inDocker(): Promise<There> {
+  const container = engine!.run(engine!.image('restore-there', ['sqlite3', 'readlink']), ['sleep', '3600']);
+  const sh = (script: string, ...words: string[]) => container.exec(['sh', '-c', script, 'sh', ...words]);
+  sh(
+    `mkdir -p /srv/t && real=$(command -v mv) && cp "$real" /srv/mv && rm -f "$real" && printf '%s' "$1" >"$real" && chmod 755 "$real"`,
+    slowMove.replaceAll('REAL', '/srv/mv').replaceAll('ROOT', '/srv/t'),
+  );
+  const stop = async () => container.remove();
+  return { runIn: { docker: container.name }, env: engine!.env, root: '/srv/t', sh, stop };
+}
+
+async function bySsh(): Promise<There> {
+  const place = temporaryDirectory();
+  const root = join(place.path, 'there');
+  const bin = join(place.path, 'bin');
+  for (const path of [root, bin]) mkdirSync(path);
+  const real = execFileSync('sh', ['-c', 'command -v mv'], { encoding: 'utf8' }).trim();
+  writeFileSync(join(bin, 'mv'), slowMove.replaceAll('REAL', real).replaceAll('ROOT', root), { mode: 0o755 });
+  const sshd = await startSshd(place.path, { PATH: `${bin}:${process.env.PATH}` });
+  const sh = (script: string, ...words: string[]) => {
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', ...words], { encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const stop = async () => {
+    await sshd.stop();
+    place.remove();
+  };
+  return { runIn: sshd.runIn, env: {}, root, sh, stop };
+}
+
+const textOf = (path: string): string => (/\.json$/.test(path) ? readFileSync(path, 'utf8') : '');
+
+/** What a tree or a file holds: every name, kind, mode and content. */
+const digest = `cd "$1" && find . -name .runner-x -prune -o -print | LC_ALL=C sort | while IFS= read -r name; do
+  stat -c '%n %F %a' -- "$name"; [ ! -f "$name" ] || sha256sum <"$name"; done`;
+
+describe.each([
+  ['a container', inDocker, engine !== null && has('sqlite3')],
+  ['another host', bySsh, hasSshd() && has('sqlite3')],
+] as const)('over the live data in %s', (_, begin, able) => {
+  describe.skipIf(!able)('there', () => {
+    const here = temporaryDirectory();
+    const odd = `we "ird' $x; -näme`;
+    let there: There;
+    let data: string;
+    let ledger: string;
+
+    beforeAll(async () => {
+      there = await begin();
+      data = `${there.root}/data ${odd}`;
+      ledger = `${there.root}/ledger ${odd}.sqlite`;
+      await built();
+    }, 120_000);
+    afterAll(async () => {
+      await there?.stop();
+      here.remove();
+    });
+
+    const must = (script: string, ...words: string[]): string => {
+      const said = there.sh(script, ...words);
+      if (said.status !== 0) throw new Error(said.stderr);
+      return said.stdout;
+    };
+    const write = (ofData: Record<string, unknown> = {}, ofLedger: Record<string, unknown> = {}) => {
+      const base = { destinations: ['disk'] };
+      const plan = {
+        version: 1,
+        name: 'shop',
+        destinations: { disk: { type: 'local', path: 'store' } },
+        backups: {
+          data: {
+            ...base,
+            source: { type: 'files', base: data, paths: ['.'], 'run-in': there.runIn },
+            restore: { overwrite: true, options: { permissions: true }, ...ofData },
+          },
+          ledger: {
+            ...base,
+            source: { type: 'sqlite', path: ledger, 'run-in': there.runIn },
+            restore: { assert: [{ sql: 'select count(*) from t', equals: 3 }], ...ofLedger },
+          },
+        },
+      };
+      writeFileSync(join(here.path, 'plan.yaml'), JSON.stringify(plan).replaceAll('$', '$$$$'));
+    };
+    const options = () => ({ cwd: here.path, env: there.env });
+    const run = (...words: string[]) => runner([words[0]!, 'plan.yaml', ...words.slice(1)], options());
+    const restore = (name: string, ...words: string[]) => run('restore', name, '--latest', '--yes', ...words);
+    const tree = () => must(digest, data);
+    const rows = () => must('sqlite3 -readonly "$1" "select count(*) from t"', ledger).trim();
+    /** Nothing of ours lies beside. */
+    const left = () => must('ls -A "$1" | grep runner- || :', there.root);
+    // This machine's own folder holds those of others too.
+    const privates = () => ('docker' in there.runIn ? must('ls -d /tmp/runner-*-there 2>/dev/null || :') : '');
+
+    /** Fresh data there, a backup of it, and something else in its place. */
+    const prepare = async () => {
+      must(
+        `cd "$1" && rm -rf slow swapping "$2" "$3" "$3"-* && mkdir -p "$2/sub $4" && printf a >"$2/a" && printf b >"$2/sub $4/-b
+line" &&
+ln -s a "$2/link" && chmod 640 "$2/a" && head -c 3000000 /dev/urandom >"$2/big" &&
+sqlite3 "$3" "create table t(x); insert into t values (1), (2), (3)" && chown 1234:2345 "$3" && chmod 640 "$3"`,
+        there.root,
+        data,
+        ledger,
+        odd,
+      );
+      write();
+      const made = await run('apply', '-q');
+      expect(made, made.stderr).toMatchObject({ exitCode: 0 });
+      const before = tree();
+      must('printf other >"$1/a" && rm "$1/big" && sqlite3 "$2" "delete from t where x > 1"', data, ledger);
+      return before;
+    };
+    const kept = () => readdirSync(join(here.path, 'store'), { recursive: true }).map(String);
+
+    it('is put in place byte for byte, with a safety copy of what was there', { timeout: 120_000 }, async () => {
+      const before = await prepare();
+      write({
+        assert: [
+          {
+            file: 'a',
+            sha256: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb',
+          },
+          { file: 'big', size: { 'at-least': '1MB', 'at-most': '4MB' } },
+          { file: 'gone', exists: false },
+          { count: '**', equals: 4 },
+          { count: 'sub*/*', equals: 1 },
+          { command: ['sh', '-c', 'test -L "$RUNNER_TARGET/link"'] },
+        ],
+      });
+      const files = await restore('data');
+      expect(files, files.stderr).toMatchObject({ exitCode: 0 });
+      expect(tree()).toBe(before);
+      write();
+      const database = await restore('ledger');
+      expect(database, database.stderr).toMatchObject({ exitCode: 0 });
+      expect(rows()).toBe('3');
+      expect(must('stat -c "%u:%g %a" "$1"', ledger).trim()).toBe('1234:2345 640');
+      expect([left(), privates()]).toEqual(['', '']);
+      const safety = kept().filter((name) => /"purpose": ?"safety"/.test(textOf(join(here.path, 'store', name))));
+      expect(safety.map((name) => /(data|ledger)-/.exec(name)?.[1]).sort()).toEqual(['data', 'ledger']);
+    });
+
+    it('is made anew where it is gone, and beside here with --to', { timeout: 120_000 }, async () => {
+      const before = await prepare();
+      must('rm -rf "$1" "$2"', data, ledger);
+      for (const name of ['data', 'ledger']) {
+        const done = await restore(name);
+        expect(done, done.stderr).toMatchObject({ exitCode: 0 });
+      }
+      expect([tree().replace(/^\. directory .*\n/, ''), rows()]).toEqual([
+        before.replace(/^\. directory .*\n/, ''),
+        '3',
+      ]);
+      const out = await restore('data', '--to', 'out');
+      expect(out, out.stderr).toMatchObject({ exitCode: 0 });
+      expect(readFileSync(join(here.path, 'out', 'a'), 'utf8')).toBe('a');
+    });
+
+    it('stays when an assertion, the artifact or a later step says no', { timeout: 180_000 }, async () => {
+      await prepare();
+      const [live, count] = [tree(), rows()];
+      write({ assert: [{ count: '**', 'at-least': 50 }] });
+      expect(await restore('data')).toMatchObject({ exitCode: 2 });
+      expect(tree()).toBe(live);
+      write({ after: [{ run: ['false'] }] }, { after: [{ run: ['false'] }] });
+      for (const name of ['data', 'ledger']) expect(await restore(name)).toMatchObject({ exitCode: 1 });
+      expect([tree(), rows(), left()]).toEqual([live, count, '']);
+      write();
+      for (const path of kept().filter((name) => /\/data\/.*\.tar[^/]*$|\.sqlite[^/]*$/.test(name))) {
+        const file = join(here.path, 'store', path);
+        const bytes = readFileSync(file);
+        bytes[bytes.length >> 1]! ^= 1;
+        execFileSync('chmod', ['u+w', file]);
+        writeFileSync(file, bytes);
+      }
+      for (const name of ['data', 'ledger']) expect((await restore(name)).exitCode).not.toBe(0);
+      expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+      execFileSync('rm', ['-rf', join(here.path, 'store')]);
+    });
+
+    it('is refused with a sentence where it cannot be replaced', { timeout: 120_000 }, async () => {
+      await prepare();
+      write({ overwrite: false });
+      expect(await restore('data')).toMatchObject({
+        exitCode: 4,
+        stderr: expect.stringContaining('let the plan say restore: { overwrite: true }'),
+      });
+      write();
+      must('rm "$1" && mkdir "$1"', ledger);
+      expect(await restore('ledger')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('is a directory') });
+      must('rm -r "$1" && mkfifo "$1"', ledger);
+      expect(await restore('ledger')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('no file but') });
+      must('rm "$1" && ln -s nowhere "$1"', ledger);
+      expect(await restore('ledger')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('leads nowhere') });
+      must('rm "$1"', ledger);
+      const real = await runner(['restore', 'plan.yaml', 'data', '--latest'], options());
+      expect(real).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('needs --yes') });
+    });
+
+    it('is reached through a link, which stays', { timeout: 120_000 }, async () => {
+      const before = await prepare();
+      must('mv "$1" "$2/behind" && ln -s behind "$1"', data, there.root);
+      const done = await restore('data');
+      expect(done, done.stderr).toMatchObject({ exitCode: 0 });
+      expect(must('readlink "$1"', data).trim()).toBe('behind');
+      expect(must(digest, `${data}/.`)).toBe(before);
+      must('rm "$1"; rm -r "$2/behind"', data, there.root);
+    });
+
+    /** Starts a restore, and ends it when a file is there. */
+    const cut = async (name: string, file: string, signal: 'SIGKILL' | 'SIGINT') => {
+      const words = ['restore', 'plan.yaml', name, '--latest', '--yes'];
+      const child = start(process.execPath, ['--', cli, ...words], options());
+      const ended = finished(child);
+      for (let tries = 0; there.sh('[ -e "$1" ]', file).status !== 0; tries++) {
+        if (tries > 600 || child.exitCode !== null) throw new Error(`never there: ${file}\n${(await ended).stderr}`);
+        await sleep(20);
+      }
+      child.kill(signal);
+      return await ended;
+    };
+    const settled = async (isSo: () => boolean) => {
+      for (let tries = 0; !isSo() && tries < 400; tries++) await sleep(100);
+    };
+
+    it.each(['SIGKILL', 'SIGINT'] as const)(
+      'stays when %s ends the restore before the swap',
+      { timeout: 120_000 },
+      async (signal) => {
+        await prepare();
+        const [live, count] = [tree(), rows()];
+        const slow = { assert: [{ command: ['sh', '-c', `: >"${there.root}/slow-assert"; exec sleep 60`] }] };
+        write(slow, slow);
+        for (const [name, file] of [
+          ['data', data],
+          ['ledger', ledger],
+        ] as const) {
+          const beside = `${there.root}/.${file.slice(there.root.length + 1)}.runner-new`;
+          await cut(name, beside, signal);
+          await settled(() => left() === '' && privates() === '');
+          expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+          await cut(name, `${there.root}/slow-assert`, signal);
+          await settled(() => left() === '' && privates() === '');
+          expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+          must('rm -f "$1"', `${there.root}/slow-assert`);
+        }
+      },
+    );
+
+    it.each(['data', 'ledger'])(
+      'half a swap of the %s is undone when the restore is killed',
+      { timeout: 120_000 },
+      async (name) => {
+        await prepare();
+        const [live, count] = [tree(), rows()];
+        must('echo 60 >"$1/slow"', there.root);
+        await cut(name, `${there.root}/swapping`, 'SIGKILL');
+        await settled(() => left() === '');
+        must('rm "$1/slow" "$1/swapping"', there.root);
+        expect([left(), tree(), rows()]).toEqual(['', live, count]);
+      },
+    );
+
+    it('is whole when Ctrl-C comes in the middle of the swap', { timeout: 120_000 }, async () => {
+      const before = await prepare();
+      must('echo 2 >"$1/slow"', there.root);
+      const ended = await cut('data', `${there.root}/swapping`, 'SIGINT');
+      must('rm "$1/slow" "$1/swapping"', there.root);
+      // What was complete before it could be stopped is a success.
+      expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
+      expect(tree()).toBe(before);
+      expect(ended.stderr).toContain('what lay at');
+      must('rm -rf "$1"/.*runner-old', there.root);
+    });
+  });
+});

@@ -43,6 +43,8 @@ export async function databaseTarget(wish: DatabaseWish, facts: Facts, ask: AskS
   const { source, name } = elsewhere ? atUrl(wish.source, to) : { source: wish.source, name: to ?? home };
   if (name === null) throw refuse(`${title} names no database of its own to restore to: say it with --to`);
   if (name === '') throw refuse('--to is empty; name a database');
+  if (to !== null && /^(?:~|\.{1,2})?\//.test(to))
+    throw refuse(`--to ${to} looks like a path, and ${title} is restored into a database; name a database`);
   if (name.includes('\0')) throw refuse('--to holds a NUL byte, which no database has in its name');
   const where = serverText(source);
   const server: Server = { source, facts, ask, where, taken: wish.taken, remarks: [] };

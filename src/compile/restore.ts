@@ -32,7 +32,7 @@ export function compileRestore(plan: ResolvedPlan, facts: RunFacts, choices: rea
   const proofs = placed.flatMap((place) => place.proofs(started));
   const after = steps(contexts, 'after', [...started, ...ok(proofs)]);
   const blamed = [...placed.flatMap(({ checks }) => checks), ...proofs, ...after];
-  const back = rollBacks(contexts, placed, blamed);
+  const back = rollBacks(contexts, placed, blamed, stopped);
   const old = joined(placed.map(({ leave }) => leave([...started, ...ok(proofs), ...ok(after)])));
   const tasks = [...before, ...admits, ...work.tasks, ...proofs, ...after, ...back.tasks, ...old.tasks];
   const scopes = [...stopped, ...work.scopes, ...back.scopes, ...old.scopes];
@@ -86,7 +86,7 @@ function steps(contexts: RestoreContext[], hook: 'before' | 'after', needs: Task
  * What was put in place comes back when something fails behind it, or when another of the set could not be put in its place,
  * with everything stopped once more.
  */
-function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[]): RestorePart {
+function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[], stopped: Scope[]): RestorePart {
   const undone = placed.filter(({ back }) => back !== null);
   if (undone.length === 0 || (blamed.length === 0 && placed.length === 1)) return joined([]);
   const again = stopScopes(contexts, 'stopped-again');
@@ -94,6 +94,10 @@ function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[])
     const others = placed.map((other) => other.put).filter((other) => other !== put);
     return rollingBack(context, back!, put, [...others, ...blamed], again);
   });
+  if (placed.length === 1) return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
+  // Nothing need have come behind the swap that failed: what stood still goes on before it is stopped once more.
+  const started: Task['needs'] = stopped.map(({ id }) => ({ task: id, on: 'done' }));
+  for (const part of parts) part.tasks = part.tasks.map((task) => ({ ...task, needs: [...started, ...task.needs] }));
   return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
 }
 

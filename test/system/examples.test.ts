@@ -105,7 +105,7 @@ async function startPostgres(): Promise<Started> {
 async function startMysql(flavour: Flavour): Promise<Started> {
   const server = await MysqlServer.start(flavour);
   const routines = flavour === 'mysql' ? 'SHOW_ROUTINE ON *.*' : 'SELECT ON mysql.proc';
-  server.sql(`CREATE USER backup IDENTIFIED BY 'secret'; GRANT ${routines} TO backup;
+  server.sql(`CREATE USER backup IDENTIFIED BY 'secret'; GRANT ${routines} TO backup; GRANT SHOW DATABASES ON *.* TO backup;
     GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON orders.* TO backup; GRANT SELECT ON mysql.* TO backup;
     CREATE DATABASE orders; CREATE TABLE orders.customers (name TEXT); INSERT INTO orders.customers VALUES ('ada')`);
   const env = { DB_PORT: String(server.port), DB_PASSWORD: 'secret', PATH: server.path };

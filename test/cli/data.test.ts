@@ -161,7 +161,18 @@ describe('plan, prune and doctor', () => {
     const { format, health, checks } = JSON.parse((await run(['doctor', '--json'])).stdout);
     expect({ format, health }).toEqual({ format: 'runner/doctor@1', health: 'ok' });
     expect(new Set(checks.map(({ check }: { check: string }) => check))).toEqual(
-      new Set(['program', 'path', 'temporary space', 'destination', 'writable', 'free space', 'lock', 'clock', 'newest', 'history']),
+      new Set([
+        'program',
+        'path',
+        'temporary space',
+        'destination',
+        'writable',
+        'free space',
+        'lock',
+        'clock',
+        'newest',
+        'history',
+      ]),
     );
     const left = readdirSync(join(place.path, 'store', 'small', '.runner'));
     expect(left.filter((name) => name.includes('probe'))).toEqual([]);

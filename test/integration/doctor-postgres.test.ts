@@ -22,7 +22,10 @@ backups:
   async function doctor(text: string): Promise<{ exitCode: number; lines: string[] }> {
     const { file } = await world.plan(text);
     let printed = '';
-    const terminal = { say: () => {}, data: (part: string) => void (printed += part) } as unknown as Host['terminal'];
+    const data = (part: string) => {
+      printed += part;
+    };
+    const terminal = { say: () => {}, data } as unknown as Host['terminal'];
     const host: Host = { terminal, environment: world.environment, signal: new AbortController().signal };
     const exitCode = await run({ verb: 'doctor', plan: file, words: [], options: { json: true } }, host);
     const { checks } = JSON.parse(printed) as { checks: Record<'check' | 'subject' | 'health' | 'message', string>[] };

@@ -134,7 +134,9 @@ describe('a check that lacks something here', () => {
       parts: [{ name: 'orders', purpose: 'data', decode: [], recipe: { intake: { discard: true } }, assert: [] }],
     });
     const outcome = await world.run(graphOf('verify', [task], [workScope()]));
-    expect(outcome.results.get('verify:content')?.message).toMatch(/is unproven: nothing here says how its artifact is opened/);
+    expect(outcome.results.get('verify:content')?.message).toMatch(
+      /is unproven: nothing here says how its artifact is opened/,
+    );
     expect(outcome.exitCode).toBe(1);
   });
 });

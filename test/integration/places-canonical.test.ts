@@ -42,17 +42,18 @@ const cases = (['postgres', 'mariadb'] as const).flatMap((kind) =>
 
 describe.each(cases)('%s, %s', (kind, place) => {
   describe.skipIf(!canServe(kind, place))('apply and restore', { timeout: 300_000 }, () => {
-    const home = temporaryDirectory('rnd-');
+    let home: ReturnType<typeof temporaryDirectory>;
     const { fill, text, spoil, holds } = kinds[kind];
     let served: Served;
 
     beforeAll(async () => {
+      home = temporaryDirectory('rnd-');
       served = await serve(kind, place, password);
       await fill(served);
     }, 180_000);
     afterAll(async () => {
       await served?.stop();
-      home.remove();
+      home?.remove();
     });
 
     it('bring everything back as it was', async () => {

@@ -46,12 +46,13 @@ afterAll(() => {
 
 describe.each(chosen)('%s, %s', (kind, place) => {
   describe.skipIf(!watched || !canServe(kind, place))('the password', () => {
-    const home = temporaryDirectory('sec-');
+    let home: ReturnType<typeof temporaryDirectory>;
     let served: Served;
     let trace: string[];
 
     beforeAll(async () => {
       await built();
+      home = temporaryDirectory('sec-');
       served = await serve(kind, place, password);
       await fill(kind, served);
       for (const name of ['tmp', 'logs', 'disk']) mkdirSync(join(home.path, name));
@@ -62,7 +63,7 @@ describe.each(chosen)('%s, %s', (kind, place) => {
     }, 180_000);
     afterAll(async () => {
       await served?.stop();
-      home.remove();
+      home?.remove();
     });
 
     /** One run of the program, and every program that it or those started. */

@@ -14,7 +14,7 @@ export const canonical: Record<string, string> = {
   row_security: 'off',
   datestyle: 'ISO',
   intervalstyle: 'postgres',
-  timezone: 'UTC',
+  timezone: 'GMT',
   extra_float_digits: '1',
   bytea_output: 'hex',
   xmloption: 'content',

@@ -164,6 +164,12 @@ export class Postgres {
     return Number(await this.query(`select count(*) from pg_stat_activity where application_name = 'runner'`));
   }
 
+  /** Whether a dump of ours reads rows now. */
+  async dumping(): Promise<boolean> {
+    const of = `from pg_stat_activity where application_name = 'runner' and state = 'active' and query like 'COPY %'`;
+    return Number(await this.query(`select count(*) ${of}`)) > 0;
+  }
+
   /**
    * A canonical text of a database: pg_dump's, without the token and the versions that differ from dump to dump. Casts and
    * parentheses of a check constraint move about when it is read again.

@@ -31,7 +31,7 @@ export async function readFacts(plan: ResolvedPlan, options: FactOptions): Promi
   const { directory } = plan;
   const { read, redact } = secretReader(plan.secrets, { directory, environment });
   const chosen = backups ? plan.backups.filter(({ name }) => backups.includes(name)) : plan.backups;
-  const opened = await openDestinations(plan, destinations, read);
+  const opened = await openDestinations(plan, destinations, { readSecret: read, environment, purpose: 'use' });
   try {
     const [sources, inspections, shelves] = await Promise.all([
       readSources(chosen, { environment, directory, readSecret: read, redact }, survey),

@@ -1,8 +1,7 @@
 /**
- * What a driver is. Sources and transforms are pure: they turn a validated spec and facts into commands, and never spawn,
- * read the environment or touch a file. Destinations have a small runtime interface.
+ * What a driver of a source or a transform is: pure, it turns a validated spec and facts into commands, and never spawns,
+ * reads the environment or touches a file. `destination.ts` says what a destination is.
  */
-import type { Readable } from 'node:stream';
 import type {
   Argument,
   Assertion,
@@ -203,71 +202,4 @@ export interface TransformKind<Spec = never> {
   passphrase?(spec: Spec): { secret: string; iterations: number };
   /** Stock shell command, standard input to standard output, that undoes it; key files by an upper-case placeholder. */
   manual(record: StageRecord): string;
-}
-
-/** A named object at a destination. `size` in bytes, `modified` as the store says. */
-export type StoredObject = { key: string; size: number; modified: Date };
-
-/** An artifact on its way: invisible until `publish`. Any method may reject; then `abort` must be called. */
-export interface Sink {
-  /** Takes whole batches in order; resolves when the memory may be used again. */
-  write(batch: readonly Uint8Array[]): Promise<void>;
-  /** Everything durable, still unclaimed; the size that the store counts, in bytes. */
-  prepare(): Promise<{ size: number }>;
-  /** Claims the key; rejects with KeyExists when it is taken. */
-  publish(): Promise<void>;
-  /** Leaves nothing behind. Never rejects because something is already gone. */
-  abort(): Promise<void>;
-}
-
-/** Keys are relative to the destination's prefix, `/`-separated; `..`, absolute and empty segments are refused. */
-export interface Destination {
-  readonly name: string;
-  /** Opens a sink for a large object. `trace` is what a journal must name so that an orphan can be removed. */
-  put(key: string, attempt: string): Promise<Sink>;
-  /** Writes a small object once, atomically and durably. Equal bytes are fine, other bytes reject with KeyExists. */
-  write(key: string, bytes: Uint8Array): Promise<void>;
-  /** Replaces a small object atomically: RECOVERY.md with its signature, and the lease, whose holder shows that it lives. */
-  replace(key: string, bytes: Uint8Array): Promise<void>;
-  /** Reads a small object whole; rejects with KeyMissing, or when it is larger than `limit` bytes. */
-  read(key: string, limit: number): Promise<Uint8Array>;
-  /** Streams an object; rejects with KeyMissing. */
-  get(key: string, range?: { start: number; end?: number }): Promise<Readable>;
-  stat(key: string): Promise<StoredObject | null>;
-  /** Every object whose key starts with `prefix`, in batches; rejects unless the listing was read to its end. */
-  list(prefix: string): AsyncIterable<StoredObject[]>;
-  /** Removes an object; one that is already gone is fine. */
-  remove(key: string): Promise<void>;
-  /** Removes what an interrupted `put(key, attempt)` left. */
-  removeAttempt(key: string, attempt: string): Promise<void>;
-  /** Removes below a folder what a killed writer left of small files an hour ago or earlier; only where that is possible. */
-  sweep?(folder: string): Promise<void>;
-  /** Free bytes, or null where the store does not say. */
-  free(): Promise<number | null>;
-  /** The store's own clock. */
-  clock(): Promise<Date>;
-  close(): Promise<void>;
-}
-
-export class KeyExists extends Error {
-  override readonly name = 'KeyExists';
-}
-
-export class KeyMissing extends Error {
-  override readonly name = 'KeyMissing';
-}
-
-/** Gives the text of a secret at the moment of use. */
-export type ReadSecret = (name: string) => Promise<string>;
-
-export interface DestinationKind<Spec = never> {
-  readonly role: 'destination';
-  readonly type: string;
-  requirements(name: string, spec: Spec): Requirement[];
-  /** Where it is, for a person and for RECOVERY.md: a path or a URL without secrets. */
-  describe(spec: Spec): string;
-  /** Shell words that fetch ARTIFACT by hand, for RECOVERY.md: `cp /srv/backups/KEY .` */
-  fetch(spec: Spec, key: string): string;
-  /** The kind's heavy libraries are loaded here, not at the top of the module. */
-  open(name: string, spec: Spec, readSecret: ReadSecret): Promise<Destination>;
 }

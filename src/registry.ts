@@ -1,6 +1,8 @@
 /** Every kind that exists, one explicit line each. */
+
+import type { DestinationKind } from './destination.ts';
 import { local } from './destinations/local/index.ts';
-import type { DestinationKind, SourceKind, TransformKind } from './kind.ts';
+import type { SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';
 import { mariadb } from './sources/mariadb/index.ts';

@@ -1,6 +1,7 @@
 /** Small JSON files of the catalogue: written once as canonical text, read with suspicion. */
+
+import { type Destination, KeyMissing } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import { type Destination, KeyMissing } from '../kind.ts';
 
 /** Bytes; far more than any honest file of ours: a manifest may hold a checksum of each of ten thousands of tables. */
 export const sizeLimit = 16 * 1024 * 1024;

@@ -1,6 +1,7 @@
 /** `.runner/format.json`: whose shelf this is, and in which layout. */
+
+import { type Destination, KeyExists, KeyMissing } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import { type Destination, KeyExists, KeyMissing } from '../kind.ts';
 import { canonicalBytes, MadeByNewer, readDocument } from './document.ts';
 import { Format, type ShelfFormat } from './format.ts';
 import { planKeys } from './keys.ts';

@@ -1,5 +1,5 @@
 /** Reads what `heads.ts` compares: the newest manifests of one backup at every destination, and tombstones where they matter. */
-import { type Destination, KeyMissing } from '../kind.ts';
+import { type Destination, KeyMissing } from '../destination.ts';
 import { Damaged, MadeByNewer } from './document.ts';
 import { shelfSince } from './format-file.ts';
 import { type Alarm, alarmsOf, type Read, type View } from './heads.ts';

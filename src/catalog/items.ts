@@ -1,7 +1,7 @@
 /** What retention has to know of each backup on a shelf. Names tell most; a file is opened only where they do not. */
 
+import type { Destination } from '../destination.ts';
 import type { Level } from '../graph.ts';
-import type { Destination } from '../kind.ts';
 import type { Item } from '../retention/decide.ts';
 import { Damaged, MadeByNewer } from './document.ts';
 import type { Manifest } from './format.ts';

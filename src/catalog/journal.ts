@@ -2,7 +2,7 @@
  * The journal names what a run may leave behind, before it writes any of it: `.runner/journal/<run>.<id>.json`. When everything
  * but the commit is done, the manifest's exact bytes are put beside it, so that the next run can finish the commit.
  */
-import { type Destination, KeyExists } from '../kind.ts';
+import { type Destination, KeyExists } from '../destination.ts';
 import { canonicalBytes, Damaged, MadeByNewer, readDocument } from './document.ts';
 import { Format, type Journal } from './format.ts';
 import { manifestKey, planKeys } from './keys.ts';

@@ -1,6 +1,6 @@
 /** Who holds a lease, and whether that holder is gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Destination, KeyMissing } from '../kind.ts';
+import { type Destination, KeyMissing } from '../destination.ts';
 import { Damaged, MadeByNewer, readDocument } from './document.ts';
 import { Format, type Lease as LeaseFile } from './format.ts';
 import { planKeys } from './keys.ts';

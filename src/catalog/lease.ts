@@ -6,8 +6,8 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Destination, KeyExists } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import { type Destination, KeyExists } from '../kind.ts';
 import { canonicalBytes } from './document.ts';
 import { Format, type Lease as LeaseFile } from './format.ts';
 import { planKeys } from './keys.ts';

@@ -1,7 +1,7 @@
 /** The commit record of a backup: written once, byte-identical at every destination, read with suspicion. */
 import { createHash } from 'node:crypto';
+import type { Destination } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Destination } from '../kind.ts';
 import { type MacKey, macProblem, mostIterations, withMac } from './authenticity.ts';
 import { canonicalText, Damaged, parseDocument, readDocument } from './document.ts';
 import { Format, type Manifest } from './format.ts';

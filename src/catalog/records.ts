@@ -1,6 +1,7 @@
 /** What was learnt of a backup after its commit: one write-once file a finding, told by its name. */
+
+import type { Destination } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Destination } from '../kind.ts';
 import { canonicalBytes, readDocument } from './document.ts';
 import { type FindingRecord, Format } from './format.ts';
 import { newNonce, stampOf, timeOfStamp } from './identity.ts';

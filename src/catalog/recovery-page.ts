@@ -2,7 +2,7 @@
  * RECOVERY.md: how to get the data back by hand, for a person at three in the morning who does not have this program. It stands
  * beside the backups, is signed where the plan signs, and is written anew by every run.
  */
-import type { Destination } from '../kind.ts';
+import type { Destination } from '../destination.ts';
 import { partLabel, partOf, recoveryOf } from './artifacts.ts';
 import type { Manifest } from './format.ts';
 import { keyFile } from './key-file.ts';

@@ -2,7 +2,7 @@
  * Deletion: first a tombstone that says what and why, then of each backup its manifest, signature, records and artifact, in
  * this order, so that at no moment a manifest stands without its artifact. A cut prune is resumed from its tombstone.
  */
-import { type Destination, KeyExists, KeyMissing } from '../kind.ts';
+import { type Destination, KeyExists, KeyMissing } from '../destination.ts';
 import { canonicalBytes, Damaged, MadeByNewer } from './document.ts';
 import { Format, type Removed, type Tombstone } from './format.ts';
 import { setOf } from './identity.ts';

@@ -2,8 +2,9 @@
  * Sets of a consistency group, told by names: the ids of a set end in the same stamp and nonce. A manifest is opened only where
  * not all of today's members are there: it says who was to be.
  */
+
+import type { Destination } from '../destination.ts';
 import type { Level } from '../graph.ts';
-import type { Destination } from '../kind.ts';
 import { Damaged, MadeByNewer } from './document.ts';
 import { setOf } from './identity.ts';
 import { type Judged, type JudgeOptions, judgeShelf } from './items.ts';

@@ -4,7 +4,7 @@
  * names is reported as an orphan, so that a lost manifest never deletes a backup.
  */
 import { createHash } from 'node:crypto';
-import { type Destination, KeyMissing } from '../kind.ts';
+import { type Destination, KeyMissing } from '../destination.ts';
 import { Damaged, MadeByNewer, sizeLimit } from './document.ts';
 import { Format, type Journal, type Manifest } from './format.ts';
 import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatureKey } from './journal.ts';

@@ -1,6 +1,6 @@
 /** What lies at a destination, by names alone: years of backups are read in one listing, and no manifest is opened. */
 import { createHash } from 'node:crypto';
-import type { Destination } from '../kind.ts';
+import type { Destination } from '../destination.ts';
 import type { Finding, FindingResult } from './format.ts';
 import { openJournals } from './journal.ts';
 import { parseFile, parseKey, planKeys } from './keys.ts';

@@ -1,5 +1,5 @@
 /** Tombstones say what is deleted before it is deleted, so that a cut prune is resumed and no copy brings it back. */
-import type { Destination } from '../kind.ts';
+import type { Destination } from '../destination.ts';
 import { Damaged, MadeByNewer, readDocument } from './document.ts';
 import { Format, type Tombstone } from './format.ts';
 import { manifestKey, planKeys } from './keys.ts';

@@ -1,10 +1,10 @@
 /** What `doctor` looks at on this machine: programs, paths and keys, secrets. */
 
 import type { RunFacts } from '../compile/facts.ts';
+import type { ReadSecret } from '../destination.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { pathProblem, programProblem, secretProblem } from '../execute/actions/requirements.ts';
 import type { Graph, Requirement } from '../graph.ts';
-import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { count } from '../report/human.ts';
 import type { Host } from './command.ts';

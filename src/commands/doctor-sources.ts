@@ -2,12 +2,12 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { RunFacts } from '../compile/facts.ts';
+import type { ReadSecret } from '../destination.ts';
 import { checkFindings, foundFindings } from '../execute/actions/requirements.ts';
 import { type Asked, askedOf } from '../execute/actions/requirements-there.ts';
 import { runOutside } from '../execute/remote-run.ts';
 import { secretReader } from '../execute/secrets.ts';
 import type { Graph, Recipe, Requirement } from '../graph.ts';
-import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { SiteHost } from '../programs.ts';
 import { findSource } from '../registry.ts';

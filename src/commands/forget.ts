@@ -1,10 +1,10 @@
 import { newNonce, stampOf } from '../catalog/identity.ts';
 import { acquireLease } from '../catalog/lease.ts';
 import { removeBackups } from '../catalog/remove.ts';
+import type { ReadSecret } from '../destination.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import type { RunContext } from '../execute/actions/context.ts';
 import { document } from '../execute/actions/document.ts';
-import type { ReadSecret } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { oneLine } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';

@@ -1,6 +1,6 @@
 import { currentLease, type Holder } from '../catalog/lease-state.ts';
 import { isDead } from '../catalog/process-identity.ts';
-import type { Destination } from '../kind.ts';
+import type { Destination } from '../destination.ts';
 
 /** Whether somebody holds a lease, as far as one look tells. */
 export function isHeld(holder: Holder | null): holder is Holder {

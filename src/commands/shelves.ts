@@ -1,9 +1,9 @@
 /** What lies at the destinations of a plan, read by names alone. */
 import { readShelf, type Shelf } from '../catalog/shelf.ts';
+import type { Destination, ReadSecret } from '../destination.ts';
 import { closeDestinations, openDestinations } from '../destinations/open.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { secretReader } from '../execute/secrets.ts';
-import type { Destination, ReadSecret } from '../kind.ts';
 import { groupOf } from '../plan/groups.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Host } from './command.ts';
@@ -32,7 +32,7 @@ export async function withShelves<Result>(
     environment: host.environment,
     warn: (message) => host.terminal.say(`warning: ${message}\n`),
   });
-  const opened = await openDestinations(plan, names, readSecret);
+  const opened = await openDestinations(plan, names, { readSecret, environment: host.environment, purpose: 'use' });
   const wanted = backup !== null && groupOf(plan, backup) ? null : backup;
   try {
     const read = await Promise.all(

@@ -1,4 +1,4 @@
-import type { Destination, ReadSecret } from '../kind.ts';
+import type { Destination, Opening } from '../destination.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination } from '../registry.ts';
 
@@ -9,13 +9,13 @@ export type Opened = { destination: Destination } | { error: Error };
 export async function openDestinations(
   plan: ResolvedPlan,
   names: readonly string[],
-  readSecret: ReadSecret,
+  opening: Opening,
 ): Promise<Map<string, Opened>> {
   const opened = names.map(async (name): Promise<[string, Opened]> => {
     const configured = plan.destinations[name];
     if (!configured) throw new Error(`no destination "${name}" in the plan although it was validated`);
     try {
-      return [name, { destination: await findDestination(configured.type).open(name, configured.spec, readSecret) }];
+      return [name, { destination: await findDestination(configured.type).open(name, configured.spec, opening) }];
     } catch (error) {
       return [name, { error: error instanceof Error ? error : new Error(String(error)) }];
     }

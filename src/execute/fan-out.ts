@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { Sink } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Sink } from '../kind.ts';
 import { pump, within } from './pump.ts';
 
 export type NamedSink = { name: string; sink: Sink };

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { newNonce, stampOf } from '../catalog/identity.ts';
 import { planKeys } from '../catalog/keys.ts';
+import type { Destination, Opening } from '../destination.ts';
 import { ExitCode } from '../diagnostic.ts';
 import type { Graph } from '../graph.ts';
-import type { Destination, Facts } from '../kind.ts';
+import type { Facts } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Emit } from '../report/events.ts';
 import type { RunContext } from './actions/context.ts';
@@ -36,6 +37,8 @@ export type RunOptions = {
   destinations?: Readonly<Record<string, Destination>>;
   /** What was found on PATH before the graph was compiled: manifests record the versions. */
   programs?: Facts['programs'];
+  /** With which credentials destinations are opened; default `use`. */
+  purpose?: Opening['purpose'];
 };
 
 export type RunOutcome = {
@@ -99,7 +102,7 @@ export async function executeGraph(graph: Graph, plan: ResolvedPlan, options: Ru
 }
 
 function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOptions): RunContext {
-  const { environment, emit } = options;
+  const { environment, emit, purpose = 'use' } = options;
   const warn = (message: string) => emit({ event: 'notice', level: 'warning', message });
   const secrets = secretReader(plan.secrets, { directory: plan.directory, environment, warn });
   const { directory } = plan;
@@ -113,7 +116,7 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     host: { environment, readSecret: secrets.read, runId: run, directory, connections },
     guard,
     connections,
-    places: openPlaces(plan, secrets.read, options.destinations ?? {}),
+    places: openPlaces(plan, { readSecret: secrets.read, environment, purpose }, options.destinations ?? {}),
     programs: options.programs ?? {},
     confirm: options.confirm ?? null,
     lockTimeout: options.lockTimeout ?? 0,

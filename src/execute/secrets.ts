@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ReadSecret } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { ReadSecret } from '../kind.ts';
 import type { SecretReference } from '../plan/resolved.ts';
 import { redactor } from './redact.ts';
 

@@ -1,7 +1,7 @@
 /** The suite bites: a driver in memory passes it, and each of these broken ones fails it. */
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { Sink, StoredObject } from '../../src/kind.ts';
+import type { Sink, StoredObject } from '../../src/destination.ts';
 import { type Bench, type Check, checks } from './destination.ts';
 import { emptyStore, MemoryDestination, type MemoryStore } from './destination-memory.ts';
 

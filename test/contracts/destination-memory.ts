@@ -1,6 +1,6 @@
 /** A destination in memory that keeps the contract: what broken drivers are made of, and quick shelves for unit tests. */
 import { Readable } from 'node:stream';
-import { type Destination, KeyExists, KeyMissing, type Sink } from '../../src/kind.ts';
+import { type Destination, KeyExists, KeyMissing, type Sink } from '../../src/destination.ts';
 
 export type MemoryStore = {
   objects: Map<string, { bytes: Buffer; modified: Date }>;

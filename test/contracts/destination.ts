@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'vitest';
-import { type Destination, KeyExists, KeyMissing } from '../../src/kind.ts';
+import { type Destination, KeyExists, KeyMissing } from '../../src/destination.ts';
 
 /** A fresh, empty prefix. */
 export type Bench = {

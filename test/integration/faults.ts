@@ -1,6 +1,8 @@
 /** Destinations that do something at a chosen moment: real local ones, with a hook before or after each operation. */
+
+import type { Destination, Sink } from '../../src/destination.ts';
 import { local } from '../../src/destinations/local/index.ts';
-import type { Destination, Sink } from '../../src/kind.ts';
+import { opening } from '../helpers/opening.ts';
 import type { World } from './world.ts';
 
 export type Moment =
@@ -19,7 +21,7 @@ export type Moment =
 export type Hook = (moment: Moment, key: string, done: boolean) => void | Promise<void>;
 
 export async function hooked(world: World, name: string, hook: Hook): Promise<Destination> {
-  const real = await local.open(name, { path: world.at(name) }, async () => '');
+  const real = await local.open(name, { path: world.at(name) }, opening());
   const around = async <T>(moment: Moment, key: string, act: () => Promise<T>): Promise<T> => {
     await hook(moment, key, false);
     const result = await act();

@@ -16,6 +16,7 @@ import { readFacts } from '../../src/facts.ts';
 import type { ResolvedBackup, ResolvedGroup } from '../../src/plan/resolved.ts';
 import { renderText } from '../../src/preview/text.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';
+import { opening } from '../helpers/opening.ts';
 import { built } from '../helpers/runner.ts';
 import { hooked } from './faults.ts';
 import { makeWorld, type World } from './world.ts';
@@ -186,7 +187,7 @@ describe('when the moment fails', () => {
   });
 
   it('another run holds the lock: nothing is held still at all', async () => {
-    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const destination = await local.open('main', { path: world.at('main') }, opening());
     const lease = await acquireLease(destination, 'shop', 'another-run', {
       timeout: 0,
       signal: new AbortController().signal,
@@ -235,7 +236,7 @@ async function incomplete() {
 async function shelves(): Promise<Shelves> {
   const places = await Promise.all(
     world.names.map(async (name) => {
-      const destination = await local.open(name, { path: world.at(name) }, async () => '');
+      const destination = await local.open(name, { path: world.at(name) }, opening());
       return { name, destination, shelf: await readShelf(destination, 'shop', null) };
     }),
   );
@@ -263,7 +264,7 @@ describe('a set', () => {
     const [pinned] = (await manifests()).filter(({ backup }) => backup === 'stock');
     const { writeFinding } = await import('../../src/catalog/records.ts');
     const { Format } = await import('../../src/catalog/format.ts');
-    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const destination = await local.open('main', { path: world.at('main') }, opening());
     await writeFinding(destination, 'shop', {
       format: Format.record,
       id: pinned!.id,
@@ -298,7 +299,7 @@ describe('a set', () => {
       };
       const facts = await readFacts(world.plan, { environment: { PATH: process.env.PATH } });
       await world.run(compilePrune(world.plan, facts), { destinations });
-      const destination = await local.open('main', { path: world.at('main') }, async () => '');
+      const destination = await local.open('main', { path: world.at('main') }, opening());
       const { entries } = await readShelf(destination, 'shop', null);
       const seen = new Map<string, number>();
       for (const { id } of entries) seen.set(setOf(id), (seen.get(setOf(id)) ?? 0) + 1);

@@ -9,6 +9,7 @@ import { readShelf } from '../../src/catalog/shelf.ts';
 import { local } from '../../src/destinations/local/index.ts';
 import { ExitCode, RunnerError } from '../../src/diagnostic.ts';
 import type { CapturePart } from '../../src/graph.ts';
+import { opening } from '../helpers/opening.ts';
 import { hooked, hookedAll } from './faults.ts';
 import {
   applyGraph,
@@ -74,7 +75,7 @@ describe('a backup of several parts', () => {
     const total = artifacts.reduce((sum, { size }) => sum + size, 0);
     expect(outcome.bindings['capture.size']).toBe(String(total));
     expect(outcome.bindings['capture.key']!.split('\n')).toEqual(artifacts.map(({ key }) => key));
-    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const destination = await local.open('main', { path: world.at('main') }, opening());
     const shelf = await readShelf(destination, 'shop', 'orders');
     expect(shelf.entries.map((entry) => entry.artifacts.length)).toEqual([3]);
     expect([shelf.orphans, shelf.pending]).toEqual([[], []]);

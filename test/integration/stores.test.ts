@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLease } from '../../src/catalog/lease.ts';
 import { local } from '../../src/destinations/local/index.ts';
+import { opening } from '../helpers/opening.ts';
 import { canMount, has } from '../helpers/programs.ts';
 import {
   applyGraph,
@@ -64,7 +65,7 @@ describe.skipIf(!canMount())('a full file system', () => {
 
 describe('another run', () => {
   it('holds the lease: exit 5, who and since when, and nothing is written', async () => {
-    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const destination = await local.open('main', { path: world.at('main') }, opening());
     const lease = await acquireLease(destination, 'shop', 'other-run', {
       timeout: 0,
       signal: new AbortController().signal,
@@ -78,7 +79,7 @@ describe('another run', () => {
   });
 
   it('frees the lease in time: this one waits for it', async () => {
-    const destination = await local.open('main', { path: world.at('main') }, async () => '');
+    const destination = await local.open('main', { path: world.at('main') }, opening());
     const lease = await acquireLease(destination, 'shop', 'other-run', {
       timeout: 0,
       signal: new AbortController().signal,

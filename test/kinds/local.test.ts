@@ -16,10 +16,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Destination } from '../../src/destination.ts';
 import { type LocalSpec, local } from '../../src/destinations/local/index.ts';
 import { deepestMount } from '../../src/destinations/local/mount.ts';
-import type { Destination } from '../../src/kind.ts';
 import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { opening } from '../helpers/opening.ts';
 import { canMount, has } from '../helpers/programs.ts';
 
 const made: string[] = [];
@@ -34,7 +35,7 @@ afterEach(async () => {
   for (const path of made.splice(0)) await rm(path, { recursive: true, force: true });
 });
 
-const opened = (spec: LocalSpec): Promise<Destination> => local.open('disk', spec, async () => '');
+const opened = (spec: LocalSpec): Promise<Destination> => local.open('disk', spec, opening());
 
 destinationContract('local', async () => {
   const outside = await folder();
@@ -268,7 +269,7 @@ async function bundled(): Promise<string> {
   const script = `
     import { local } from ${JSON.stringify(source)};
     const [root, act] = process.argv.slice(2);
-    const destination = await local.open('disk', { path: root }, async () => '');
+    const destination = await local.open('disk', { path: root }, { readSecret: async () => '', environment: process.env, purpose: 'use' });
     try {
       if (act === 'list') for await (const batch of destination.list('')) console.log(batch.length);
       else await destination.write('a/object', Buffer.from('bytes'));

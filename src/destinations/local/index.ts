@@ -1,6 +1,7 @@
 /** A folder on this machine, on a disk or on a file system that is mounted. */
+
+import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import type { DestinationKind } from '../../kind.ts';
 import { parseSize } from '../../units.ts';
 import { openLocal } from './store.ts';
 

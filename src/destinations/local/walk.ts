@@ -3,8 +3,8 @@ import { type Dirent, lstatSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { StoredObject } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { StoredObject } from '../../kind.ts';
 import { errorCode, explained } from './faults.ts';
 import { type Place, partPrefix } from './place.ts';
 

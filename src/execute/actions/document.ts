@@ -1,8 +1,8 @@
 import { judgeShelf } from '../../catalog/items.ts';
 import { type RecoveryBackup, writeRecovery } from '../../catalog/recovery-page.ts';
 import { readShelf } from '../../catalog/shelf.ts';
+import type { Destination } from '../../destination.ts';
 import type { Action } from '../../graph.ts';
-import type { Destination } from '../../kind.ts';
 import { requiredLevels } from '../../plan/levels.ts';
 import { findDestination } from '../../registry.ts';
 import type { Performed } from '../task-context.ts';

@@ -1,7 +1,7 @@
 import type { Finding, FindingRecord, FindingResult } from '../../catalog/format.ts';
 import { Format } from '../../catalog/format.ts';
 import { writeFinding } from '../../catalog/records.ts';
-import type { Destination } from '../../kind.ts';
+import type { Destination } from '../../destination.ts';
 import type { RunContext } from './context.ts';
 
 export type Found = {

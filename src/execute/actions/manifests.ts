@@ -2,7 +2,7 @@ import { Damaged } from '../../catalog/document.ts';
 import { directoryOf, manifestKey, parseKey } from '../../catalog/keys.ts';
 import { type ReadManifest, readManifest } from '../../catalog/manifest.ts';
 import { readFinding } from '../../catalog/records.ts';
-import type { Destination } from '../../kind.ts';
+import type { Destination } from '../../destination.ts';
 import type { RunContext } from './context.ts';
 import { prove, trustFor } from './trust.ts';
 

@@ -1,5 +1,5 @@
+import type { Destination, Opening } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Destination, ReadSecret } from '../../kind.ts';
 import type { ResolvedPlan } from '../../plan/resolved.ts';
 import { findDestination } from '../../registry.ts';
 import { textOf } from './errors.ts';
@@ -20,7 +20,7 @@ export type Places = {
 /** `opened` are used as they are and not closed here. */
 export function openPlaces(
   plan: ResolvedPlan,
-  read: ReadSecret,
+  opening: Opening,
   opened: Readonly<Record<string, Destination>>,
 ): Places {
   const open = new Map<string, Promise<Destination>>();
@@ -31,7 +31,7 @@ export function openPlaces(
     const configured = plan.destinations[name];
     if (!configured) throw new Error(`no destination "${name}" in the plan although the graph names it`);
     try {
-      return await findDestination(configured.type).open(name, configured.spec, read);
+      return await findDestination(configured.type).open(name, configured.spec, opening);
     } catch (error) {
       out.set(name, textOf(error));
       throw error;

@@ -1,5 +1,5 @@
 import { Damaged, MadeByNewer } from '../../catalog/document.ts';
-import { type Destination, KeyMissing } from '../../kind.ts';
+import { type Destination, KeyMissing } from '../../destination.ts';
 import type { RunContext } from './context.ts';
 import { unchangedManifest } from './manifests.ts';
 import { NotProven, prove, trustFor } from './trust.ts';

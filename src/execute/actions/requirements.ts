@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, open, readdir, stat } from 'node:fs/promises';
+import type { ReadSecret } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import type { ReadSecret } from '../../kind.ts';
 import { findProgram } from '../../programs.ts';
 import { faultOf } from '../blame.ts';
 import type { Ended } from '../launch.ts';

@@ -1,9 +1,9 @@
 import { checkFormat, type FormatState } from '../../catalog/format-file.ts';
 import { resumeRemovals } from '../../catalog/remove.ts';
 import { settle } from '../../catalog/settle.ts';
+import type { Destination } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
-import type { Destination } from '../../kind.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';

@@ -1,8 +1,8 @@
 import { Damaged } from '../../catalog/document.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import { sha256Of } from '../../catalog/manifest.ts';
+import { type Destination, KeyMissing } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import { type Destination, KeyMissing } from '../../kind.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { asError } from './errors.ts';

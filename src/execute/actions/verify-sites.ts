@@ -1,5 +1,5 @@
+import type { Destination } from '../../destination.ts';
 import type { Action } from '../../graph.ts';
-import type { Destination } from '../../kind.ts';
 import type { RunContext } from './context.ts';
 import { asError } from './errors.ts';
 

@@ -11,10 +11,11 @@ import { planKeys } from '../../../src/catalog/keys.ts';
 import { acquireLease, breakLease, type Lease } from '../../../src/catalog/lease.ts';
 import { currentLease } from '../../../src/catalog/lease-state.ts';
 import { isDead, ownIdentity } from '../../../src/catalog/process-identity.ts';
+import type { Destination } from '../../../src/destination.ts';
 import { local } from '../../../src/destinations/local/index.ts';
 import { RunnerError } from '../../../src/diagnostic.ts';
-import type { Destination } from '../../../src/kind.ts';
 import { keys } from '../../contracts/destination.ts';
+import { opening } from '../../helpers/opening.ts';
 
 const signal = new AbortController().signal;
 const quick = { timeout: 0, signal, beat: 0.02, expiry: 0.1 };
@@ -23,7 +24,7 @@ const made: string[] = [];
 async function place(): Promise<{ root: string; destination: Destination }> {
   const root = await mkdtemp(join(tmpdir(), 'runner-lease-'));
   made.push(root);
-  return { root, destination: await local.open('disk', { path: root }, async () => '') };
+  return { root, destination: await local.open('disk', { path: root }, opening()) };
 }
 
 afterEach(async () => {

@@ -9,6 +9,7 @@ import { sealManifest } from '../../../src/catalog/manifest.ts';
 import { type RecoveryInput, renderRecovery, writeRecovery } from '../../../src/catalog/recovery-page.ts';
 import { parseSigningKey, publicKeyLine } from '../../../src/catalog/signing.ts';
 import { local } from '../../../src/destinations/local/index.ts';
+import { opening } from '../../helpers/opening.ts';
 import { has } from '../../helpers/programs.ts';
 import { sampleManifest } from './sample.ts';
 
@@ -27,7 +28,7 @@ const data = Buffer.from('the data of the shop\n');
 /** A shelf with one backup and its page, signed. */
 async function shelf() {
   const root = join(await folder(), "it's a shelf");
-  const destination = await local.open('disk', { path: root }, async () => '');
+  const destination = await local.open('disk', { path: root }, opening());
   const key = parseSigningKey(
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
   );

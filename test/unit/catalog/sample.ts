@@ -6,7 +6,7 @@ import { manifestKey } from '../../../src/catalog/keys.ts';
 import { artifactKey } from '../../../src/catalog/layout.ts';
 import { sealManifest } from '../../../src/catalog/manifest.ts';
 import { writeFinding } from '../../../src/catalog/records.ts';
-import type { Destination } from '../../../src/kind.ts';
+import type { Destination } from '../../../src/destination.ts';
 
 export const id = 'orders-20261121T020000Z-abc123';
 

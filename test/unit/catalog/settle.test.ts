@@ -7,7 +7,7 @@ import { removeBackups, resumeRemovals } from '../../../src/catalog/remove.ts';
 import { settle } from '../../../src/catalog/settle.ts';
 import { readShelf } from '../../../src/catalog/shelf.ts';
 import { readTombstones } from '../../../src/catalog/tombstone.ts';
-import { type Destination, KeyExists } from '../../../src/kind.ts';
+import { type Destination, KeyExists } from '../../../src/destination.ts';
 import { keys } from '../../contracts/destination.ts';
 import { MemoryDestination } from '../../contracts/destination-memory.ts';
 import { id, idAt, layOut, sampleManifest } from './sample.ts';

@@ -5,8 +5,8 @@ import { judge } from '../../../src/catalog/judge.ts';
 import { manifestKey, signatureKey } from '../../../src/catalog/keys.ts';
 import { readFinding, writeFinding } from '../../../src/catalog/records.ts';
 import { readShelf, type ShelfEntry, shelfOf } from '../../../src/catalog/shelf.ts';
+import type { StoredObject } from '../../../src/destination.ts';
 import type { Level } from '../../../src/graph.ts';
-import type { StoredObject } from '../../../src/kind.ts';
 import { MemoryDestination } from '../../contracts/destination-memory.ts';
 import { id, idAt, layOut } from './sample.ts';
 

@@ -3,10 +3,10 @@ import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'nod
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import type { Sink } from '../../../src/destination.ts';
 import { fanOut } from '../../../src/execute/fan-out.ts';
 import { faultOf, startPipeline } from '../../../src/execute/pipeline.ts';
 import { batchBytes } from '../../../src/execute/pump.ts';
-import type { Sink } from '../../../src/kind.ts';
 import { calm, launch, noGuard, temporaryDirectory } from './support.ts';
 
 type Write = (batch: readonly Uint8Array[]) => Promise<void>;

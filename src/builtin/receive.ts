@@ -1,6 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { EndMarker } from './end-marker.ts';
 import { Failure } from './failure.ts';
+import { patiently } from './patience.ts';
 
 const bufferBytes = 256 * 1024;
 /** As many as the end mark has. */
@@ -38,18 +39,4 @@ function read(buffer: Buffer): number {
 
 function write(data: Buffer): void {
   for (let rest = data; rest.length > 0; ) rest = rest.subarray(patiently(() => writeSync(1, rest)));
-}
-
-/** A descriptor that somebody made non-blocking says that it is not ready instead of waiting. */
-function patiently(attempt: () => number): number {
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EOF') return 0;
-      if (code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
-  }
 }

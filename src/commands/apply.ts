@@ -1,28 +1,23 @@
 import { graphDigest, matchesDigest } from '../compile/digest.ts';
-import { compileApply } from '../compile/index.ts';
-import { chosenBackups } from '../compile/prune.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
-import { readFacts } from '../facts.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { wallClock } from '../report/human.ts';
+import { applyGraph } from './apply-graph.ts';
 import type { Host, Invocation } from './command.ts';
 import { debts } from './due.ts';
-import { refuseUnusableKeys } from './keys.ts';
 import { findBackup, namedBackups, openPlaced } from './plan-file.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
 import { withShelves } from './shelves.ts';
 
 /** `runner apply`: make the backups of a plan. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const { resolved: plan, loaded } = await openPlaced(invocation, host);
+  const placed = await openPlaced(invocation, host);
+  const plan = placed.resolved;
   const named = namedBackups(plan, invocation.words);
   const only = invocation.options.due ? await dueOnes(plan, named, invocation, host) : named;
   if (only === null) return ExitCode.success;
   if (!invocation.options.quiet) for (const sentence of joined(plan, only)) host.terminal.say(`note: ${sentence}\n`);
-  const chosen = chosenBackups(plan, only).map(({ name }) => name);
-  const facts = await readFacts(plan, { environment: host.environment, backups: chosen, survey: true });
-  refuseUnusableKeys(plan, loaded, facts, chosen);
-  const graph = compileApply(plan, facts, { only });
+  const { graph, facts } = await applyGraph(placed, only, host);
   const { expect } = invocation.options;
   if (expect !== undefined && !matchesDigest(expect, graph)) {
     const now = graphDigest(graph);

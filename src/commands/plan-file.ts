@@ -15,24 +15,21 @@ export function planFile(invocation: Invocation, host: Host): string {
   throw new RunnerError('no plan: name its file, set RUNNER_PLAN, or start where a runner.yaml lies', { exitCode: 4 });
 }
 
+/** A plan, and where in its file each part of it stands. */
+export type PlacedPlan = { resolved: ResolvedPlan; loaded: Loaded };
+
 /** Reads, validates and resolves the plan. Throws RunnerError (exit 4) with all its problems. */
 export async function openPlan(invocation: Invocation, host: Host): Promise<ResolvedPlan> {
   return (await openPlaced(invocation, host)).resolved;
 }
 
 /** The same with the places of its parts. */
-export async function openPlaced(
-  invocation: Invocation,
-  host: Host,
-): Promise<{ resolved: ResolvedPlan; loaded: Loaded }> {
+export async function openPlaced(invocation: Invocation, host: Host): Promise<PlacedPlan> {
   return await readPlan(planFile(invocation, host), { environment: host.environment });
 }
 
 /** Like `openPlan`; warnings and advice are told: for the commands with which a plan is reviewed. */
-export async function reviewPlan(
-  invocation: Invocation,
-  host: Host,
-): Promise<{ resolved: ResolvedPlan; loaded: Loaded }> {
+export async function reviewPlan(invocation: Invocation, host: Host): Promise<PlacedPlan> {
   const { resolved, loaded, warnings } = await readPlan(planFile(invocation, host), { environment: host.environment });
   host.terminal.say(printDiagnostics(warnings, { color: host.terminal.color }));
   return { resolved, loaded };

@@ -90,15 +90,20 @@ function rollBacks(contexts: RestoreContext[], placed: Placed[], blamed: Task[],
   const undone = placed.filter(({ back }) => back !== null);
   if (undone.length === 0 || (blamed.length === 0 && placed.length === 1)) return joined([]);
   const again = stopScopes(contexts, 'stopped-again');
-  const parts = undone.map(({ context, back, put }) => {
-    const others = placed.map((other) => other.put).filter((other) => other !== put);
-    return rollingBack(context, back!, put, [...others, ...blamed], again);
-  });
-  if (placed.length === 1) return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
   // Nothing need have come behind the swap that failed: what stood still goes on before it is stopped once more.
-  const started: Task['needs'] = stopped.map(({ id }) => ({ task: id, on: 'done' }));
-  for (const part of parts) part.tasks = part.tasks.map((task) => ({ ...task, needs: [...started, ...task.needs] }));
-  return { ...joined(parts), scopes: [...again, ...parts.flatMap(({ scopes }) => scopes)] };
+  const started: Task['needs'] = placed.length === 1 ? [] : stopped.map(({ id }) => ({ task: id, on: 'done' }));
+  const back = joined(
+    undone.map((place) => {
+      const others = placed.flatMap(({ put }) => (put === place.put ? [] : [put]));
+      return rollingBack(
+        place.context,
+        { action: place.back!, put: place.put, started },
+        [...others, ...blamed],
+        again,
+      );
+    }),
+  );
+  return { ...back, scopes: [...again, ...back.scopes] };
 }
 
 function safetyPlaces(contexts: RestoreContext[], tasks: Task[]): string[] {

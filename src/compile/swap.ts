@@ -26,11 +26,10 @@ function renaming({ beside, target, aside, replaces }: PieceContext['piece']): s
   return `rename ${beside} to ${target}${replaces ? `, and what was there to ${aside}` : ''}`;
 }
 
-/** Brings back what was at the target, when one of `blamed` fails behind `put`. */
+/** Brings back what was at the target, when one of `blamed` fails behind `put`, once `started` is done. */
 export function rollingBack(
   { backup, tag }: PieceContext,
-  action: Action,
-  put: Task,
+  { action, put, started }: { action: Action; put: Task; started: Task['needs'] },
   blamed: readonly Task[],
   again: readonly Scope[],
 ): RestorePart {
@@ -40,7 +39,7 @@ export function rollingBack(
     title: 'put the old data back',
     host: 'local',
     within: [...again, ...work].map(({ id }) => id),
-    needs: [...ok([put]), ...blamed.map(({ id }) => ({ task: id, on: 'fail' as const }))],
+    needs: [...started, ...ok([put]), ...blamed.map(({ id }) => ({ task: id, on: 'fail' as const }))],
     action,
     outputs: [],
     backup: backup.name,

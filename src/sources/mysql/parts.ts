@@ -1,13 +1,6 @@
 import type { Facts, Part } from '../../kind.ts';
+import { isChosen } from '../database-choice.ts';
 import { databaseOf, type MysqlSpec, named, surveyed, systemDatabases } from './spec.ts';
-
-/** `*` is any text, `?` any character. */
-function matches(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll(/[.+^${}()|[\]\\*?]/g, (letter) =>
-    letter === '*' ? '.*' : letter === '?' ? '.' : `\\${letter}`,
-  );
-  return new RegExp(`^${source}$`, 'su').test(name);
-}
 
 /** The databases that a spec means, sorted as the server lists them; null where only the server knows and it did not answer. */
 export function databasesOf(spec: MysqlSpec, facts: Facts): string[] | null {
@@ -21,9 +14,7 @@ export function databasesOf(spec: MysqlSpec, facts: Facts): string[] | null {
   if (database === undefined) return [];
   const own = survey.databases.map(({ name }) => name).filter((name) => !systemDatabases.includes(name.toLowerCase()));
   if (typeof database === 'string') return own;
-  const { matching, except = [] } = database;
-  const hits = (patterns: readonly string[], name: string) => patterns.some((pattern) => matches(pattern, name));
-  return own.filter((name) => hits(matching, name) && !hits(except, name));
+  return own.filter((name) => isChosen(name, database));
 }
 
 function sought({ database }: MysqlSpec): string {

@@ -1,5 +1,5 @@
 import type { Facts, Part } from '../../kind.ts';
-import { matchesGlob } from './patterns.ts';
+import { isChosen } from '../database-choice.ts';
 import { databaseOf, found, maintenanceOf, type Spec } from './spec.ts';
 
 /** How the part with roles and tablespaces is called. */
@@ -17,7 +17,7 @@ export function part({ globals, ...spec }: Spec, { name, purpose }: Pick<Part<Sp
 function chosen({ database }: Spec, name: string): boolean {
   if (database === undefined || typeof database === 'string') return database === 'all' || database === name;
   if (Array.isArray(database)) return database.includes(name);
-  return matchesGlob(name, database.matching) && !matchesGlob(name, database.except ?? []);
+  return isChosen(name, database);
 }
 
 /** One for each database, and one for the globals; null where there is only one to be made. */

@@ -100,14 +100,3 @@ export function filterOptions(spec: Spec): string[] {
     ...all('exclude-table-data', spec['exclude-table-data']),
   ];
 }
-
-/** A name by a glob of ours: `*` and `?`, everything else as it is. */
-export function matchesGlob(name: string, globs: readonly string[]): boolean {
-  return globs.some((glob) => {
-    const expression = glob
-      .replaceAll(/[\\^$.+()[\]{}|]/g, String.raw`\$&`)
-      .replaceAll('*', '[^]*')
-      .replaceAll('?', '[^]');
-    return new RegExp(`^(?:${expression})$`, 'u').test(name);
-  });
-}

@@ -4,6 +4,7 @@
 # root, no network) this says which tests will be skipped, and that is no failure.
 #
 # Newer servers are unpacked beside the system's into $RUNNER_TEST_SERVERS (default /opt/runner-test): postgresql-17, mysql, valkey.
+# What no package has (MinIO, versitygw, emulators of GCS and Azure, moto) is built or fetched into its bin, azurite and moto.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 servers=${RUNNER_TEST_SERVERS:-/opt/runner-test}
@@ -13,7 +14,7 @@ for pair in sqlite3:sqlite3 zstd:zstd pigz:pigz xz:xz-utils gpg:gnupg gpg-agent:
   ssh-keygen:openssh-client strace:strace setfacl:acl setfattr:attr faketime:faketime \
   /usr/lib/postgresql/*/bin/initdb:postgresql redis-server:redis-server redis-cli:redis-tools mariadbd:mariadb-server \
   mariadb-dump:mariadb-client /usr/sbin/sshd:openssh-server dockerd:docker.io setpriv:util-linux busybox:busybox mksh:mksh \
-  mmdebstrap:mmdebstrap patchelf:patchelf; do
+  mmdebstrap:mmdebstrap patchelf:patchelf rclone:rclone restic:restic git:git python3:python3-venv; do
   program=${pair%:*}
   case $program in
     *'*'*) found=''; for path in $program; do [ -x "$path" ] && found=$path; done ;;
@@ -48,5 +49,6 @@ if can_install; then
   sh "$here/services/beside.sh" sid mysql-server "$servers/mysql" usr/sbin/mysqld
   sh "$here/services/beside.sh" trixie valkey-server "$servers/valkey" usr/bin/valkey-server
   sh "$here/services/docker.sh" "$servers/docker"
+  sh "$here/services/stores.sh" "$servers"
 fi
 exit 0

@@ -9,7 +9,7 @@ const required = new Set((process.env.RUNNER_TEST_REQUIRE ?? '').split(/\s+/).fi
 
 /** Where `test/services.sh` puts what no package of the system has. */
 export const servers = process.env.RUNNER_TEST_SERVERS ?? '/opt/runner-test';
-const folders = [join(servers, 'bin'), join(servers, 'azurite/node_modules/.bin')];
+const folders = ['bin', 'azurite/node_modules/.bin', 'moto/bin'].map((folder) => join(servers, folder));
 
 /** PATH, and behind it the folders of the servers that the tests brought along. */
 export const programPath = [process.env.PATH ?? '', ...folders].join(delimiter);

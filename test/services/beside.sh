@@ -21,4 +21,4 @@ find "$directory"/usr/lib/postgresql/*/bin "$directory"/usr/bin/mysql* "$directo
     patchelf --print-interpreter "$file" >/dev/null 2>&1 || continue
     patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" "$file"
   done
-"$directory/$program" --version >/dev/null 2>&1 || skip 'it does not start'
+"$directory/$program" --version >/dev/null 2>&1 || "$directory/$program" version >/dev/null 2>&1 || skip 'it does not start'

@@ -37,6 +37,11 @@ export const formats = {
     expected: 'a size such as 512KiB, 10MB or 1GiB',
   },
   fraction: { pattern: /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?%$/, expected: 'a fraction such as 50%' },
+  'size-or-fraction': {
+    pattern:
+      /^(?:[1-9][0-9]{0,11}(?:B|kB|KiB)|[1-9][0-9]{0,8}(?:MB|MiB)|[1-9][0-9]{0,5}(?:GB|GiB)|[1-9][0-9]{0,2}(?:TB|TiB)|(?:100|[1-9][0-9]?)%)$/,
+    expected: 'a size such as 800GiB, or a fraction of "fail" such as 80%',
+  },
   cron: { pattern: new RegExp(cron), expected: 'a schedule of five cron fields such as "0 2 * * *"' },
   timezone: {
     pattern: /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/,
@@ -67,5 +72,22 @@ export const formats = {
     expected: 'a host such as backup@db.internal',
   },
   'http-url': { pattern: /^https?:\/\/[^\s/][^\s]*$/, expected: 'a URL such as http://localhost:8080/health' },
+  bucket: {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/,
+    expected: 'the name of a bucket such as backups-shop',
+  },
+  'key-prefix': {
+    pattern: /^(?!\/)(?!(?:[\s\S]*\/)?\.{0,2}\/)(?!(?:[\s\S]*\/)?\.{1,2}$)[^\0]+$/,
+    expected: 'a prefix such as backups/shop, without . and .. and empty parts',
+  },
+  'storage-class': { pattern: /^[A-Z][A-Z0-9_]*$/, expected: 'a storage class such as STANDARD_IA' },
+  'tag-value': {
+    pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$/u,
+    expected: 'letters, digits, spaces and any of _ . : / = + - @',
+  },
+  'lock-length': {
+    pattern: /^(?:retention|[1-9][0-9]{0,8}[smh]|[1-9][0-9]{0,4}[dwy])$/,
+    expected: '`retention` or a duration such as 30d',
+  },
   sha256: { pattern: /^[0-9a-fA-F]{64}$/, expected: '64 hexadecimal digits' },
 };

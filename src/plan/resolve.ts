@@ -45,7 +45,7 @@ function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
 }
 
 function settleDestination(spec: Destination, name: string): ResolvedDestination {
-  const minFree = spec['min-free'];
+  const minFree = 'min-free' in spec ? spec['min-free'] : undefined;
   return {
     name,
     type: spec.type,

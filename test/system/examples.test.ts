@@ -12,6 +12,7 @@ import { major, Postgres, programsOf } from '../helpers/postgres.ts';
 import { has, isRoot } from '../helpers/programs.ts';
 import { freePort, populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { startS3 } from '../helpers/s3-servers.ts';
 import { hasSshd, startSshd } from '../helpers/ssh.ts';
 
 const examples = resolve(import.meta.dirname, '..', '..', 'examples');
@@ -120,6 +121,16 @@ const needs: Record<string, Need> = {
       const database = new Database(join(folder, 'notes.sqlite'));
       database.exec("create table notes (id integer primary key, text); insert into notes (text) values ('a'), ('b')");
       database.close();
+    },
+  },
+  's3.yaml': {
+    programs: ['zstd', 'minio'],
+    make: (folder) => needs['sqlite.yaml']!.make(folder),
+    start: async () => {
+      const server = await startS3('minio');
+      const { id, secret } = server.keys;
+      const env = { S3_BUCKET: await server.bucket(), S3_ENDPOINT: server.endpoint, S3_ID: id, S3_SECRET: secret };
+      return { env, end: () => server.stop() };
     },
   },
   'files.yaml': {

@@ -71,6 +71,52 @@ const everyFileAssertion = [
   { count: '**', 'at-least': 2, 'at-most': 50 },
 ];
 
+/** Buckets with every key that they know. */
+const buckets = {
+  cloud: {
+    type: 's3',
+    bucket: 'shop-backups',
+    prefix: 'prod',
+    region: 'eu-central-1',
+    endpoint: 'https://s3.internal:9000',
+    'path-style': true,
+    profile: 'backup',
+    credentials: {
+      'access-key-id': { secret: 'key' },
+      'secret-access-key': { secret: 'given' },
+      'session-token': { secret: 'token' },
+    },
+    role: { arn: 'arn:aws:iam::123456789012:role/backup', 'external-id': 'shop' },
+    ca: 'internal.pem',
+    encryption: { type: 'kms', key: 'alias/backup', 'bucket-key': true },
+    'storage-class': {
+      recent: 'STANDARD',
+      hourly: 'STANDARD',
+      daily: 'STANDARD',
+      weekly: 'STANDARD_IA',
+      monthly: 'GLACIER_IR',
+      quarterly: 'GLACIER',
+      yearly: 'DEEP_ARCHIVE',
+    },
+    tags: { team: 'shop' },
+    'object-lock': { mode: 'governance', for: 'retention' },
+    bandwidth: '10MiB',
+    'part-size': '32MiB',
+    concurrency: 8,
+    timeout: '30s',
+    attempts: 3,
+    'off-site': true,
+  },
+  vault: {
+    type: 's3',
+    bucket: 'vault',
+    encryption: { type: 'customer', key: { secret: 'key' } },
+    'storage-class': 'STANDARD_IA',
+    'object-lock': { mode: 'compliance', for: '30d' },
+  },
+  plain: { type: 's3', bucket: 'plain', encryption: { type: 'aes256' } },
+};
+
 export function richPlan({ keys }: Folder): Record<string, unknown> {
   const { ops, dev } = keys;
   return {
@@ -127,6 +173,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       main: { type: 'local', path: 'main', 'off-site': true, 'min-free': '1GiB' },
       nas: { type: 'local', path: 'nas', 'off-site': false },
       archive: { type: 'local', path: 'archive', mount: 'required', modes: { files: '0640', directories: '0750' } },
+      ...buckets,
     },
     retention: {
       all: { hourly: 5, daily: '10d', weekly: 3, monthly: '1y', quarterly: 6, yearly: 3, 'week-starts': 'sunday' },
@@ -237,6 +284,8 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       },
       stale: {
         source: 'logs',
+        destinations: ['main', 'cloud', 'vault', 'plain'],
+        transforms: 'sealed',
         retention: { last: 4, floor: 2 },
         layout: '{backup}/{id}{ext}',
       },

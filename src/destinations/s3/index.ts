@@ -1,0 +1,56 @@
+/** A bucket of AWS S3, or of any server that speaks its protocol. */
+import type { DestinationKind } from '../../destination.ts';
+import type { Requirement } from '../../graph.ts';
+import { parseSize } from '../../units.ts';
+import { openClient, type Patience } from './client.ts';
+import { keepingOf } from './keeping.ts';
+import { usualPart } from './part-size.ts';
+import { prefixOf } from './place.ts';
+import type { S3Spec } from './spec.ts';
+import { S3Store } from './store.ts';
+
+export type { S3Spec } from './spec.ts';
+
+export const s3: DestinationKind<S3Spec> = {
+  role: 'destination',
+  type: 's3',
+
+  requirements: (name: string, spec: S3Spec): Requirement[] => [
+    { need: 'destination', destination: name, why: `backups are written to ${urlOf(spec)}` },
+  ],
+
+  describe: (spec: S3Spec) => `${urlOf(spec)}${spec.endpoint ? ` at ${spec.endpoint}` : ''}`,
+
+  fetch(spec: S3Spec, key: string) {
+    const options = [
+      ...(spec.endpoint ? ['--endpoint-url', quoted(spec.endpoint)] : []),
+      ...(spec.region ? ['--region', quoted(spec.region)] : []),
+      ...(spec.encryption?.type === 'customer' ? ['--sse-c', 'AES256', '--sse-c-key', 'fileb://KEY-FILE'] : []),
+    ];
+    return ['aws', 's3', 'cp', ...options, quoted(`${urlOf(spec)}${key}`), '.'].join(' ');
+  },
+
+  open: async (name, spec, opening) => await openS3(name, spec, opening),
+};
+
+/** Opens a bucket; tests have less patience, and smaller pages. */
+export async function openS3(
+  name: string,
+  spec: S3Spec,
+  opening: Parameters<typeof s3.open>[2],
+  other: { patience?: Patience; pageSize?: number } = {},
+): Promise<S3Store> {
+  const client = await openClient(name, spec, spec, opening, other.patience);
+  return new S3Store(client, await keepingOf(name, spec, opening.readSecret), {
+    partSize: spec['part-size'] === undefined ? usualPart : parseSize(spec['part-size'])!,
+    concurrency: spec.concurrency ?? 4,
+    ...(other.pageSize === undefined ? {} : { pageSize: other.pageSize }),
+  });
+}
+
+const urlOf = (spec: S3Spec) => `s3://${spec.bucket}/${prefixOf(spec.prefix)}`;
+
+/** One word of a POSIX shell. */
+function quoted(text: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,29 @@
+/** From a key to the name of an object, and never out of the prefix. */
+import { RunnerError } from '../../diagnostic.ts';
+
+/** What S3 allows for the name of an object, its prefix counted. */
+const longest = 1024;
+
+/** A prefix as it stands before every key: empty, or with one slash at its end and none at its start. */
+export function prefixOf(text: string | undefined): string {
+  const trimmed = (text ?? '').replace(/^\/+|\/+$/g, '');
+  return trimmed === '' ? '' : `${trimmed}/`;
+}
+
+/** The object's name. Throws RunnerError for a key that climbs, is absolute, or is too long. */
+export function objectName(name: string, prefix: string, key: string): string {
+  const refuse = (why: string) =>
+    new RunnerError(`The key ${JSON.stringify(key.slice(0, 200))} is refused at ${name}: ${why}.`);
+  if (key === '' || key.includes('\0')) throw refuse('it is empty or holds a NUL');
+  if (key.split('/').some((part) => part === '' || part === '.' || part === '..'))
+    throw refuse('it has an empty part, "." or ".."');
+  if (Buffer.byteLength(prefix + key) > longest) throw refuse(`with its prefix it is longer than ${longest} bytes`);
+  return prefix + key;
+}
+
+/** As `objectName`, for what keys begin with: it may end anywhere. */
+export function namePrefix(name: string, prefix: string, start: string): string {
+  if (start.startsWith('/') || start.includes('\0') || start.split('/').includes('..'))
+    throw new RunnerError(`The prefix ${JSON.stringify(start.slice(0, 200))} is refused at ${name}: it climbs.`);
+  return prefix + start;
+}

@@ -1,0 +1,36 @@
+/** What a plan says of an s3 destination, as its schema has validated it. */
+import type { Tier } from '../../retention/policy.ts';
+
+type Secret = { secret: string };
+
+/** Whose credentials are used. Nothing given: as every AWS program finds them. */
+export type Identity = {
+  /** Of the shared configuration files of AWS. */
+  profile?: string;
+  credentials?: { 'access-key-id': Secret; 'secret-access-key': Secret; 'session-token'?: Secret };
+  role?: { arn: string; 'external-id'?: string };
+};
+
+export type Encryption =
+  | { type: 'aes256' }
+  | { type: 'kms'; key?: string; 'bucket-key'?: boolean }
+  | { type: 'customer'; key: Secret };
+
+export type S3Spec = Identity & {
+  bucket: string;
+  region?: string;
+  prefix?: string;
+  endpoint?: string;
+  'path-style'?: boolean;
+  /** A file of certificates. */
+  ca?: string;
+  encryption?: Encryption;
+  'storage-class'?: string | Partial<Record<Tier | 'recent', string>>;
+  tags?: Record<string, string>;
+  'object-lock'?: { mode: 'governance' | 'compliance'; for: string };
+  bandwidth?: string;
+  'part-size'?: string;
+  concurrency?: number;
+  timeout?: string;
+  attempts?: number;
+};

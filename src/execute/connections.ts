@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunnerError } from '../diagnostic.ts';
 import type { Place, SshHost } from '../graph.ts';
+import { sshOptions } from '../ssh.ts';
 import { lastLines } from './blame.ts';
 import { endGroup } from './group.ts';
 import type { Guard } from './guard.ts';
-import { type Client, clientArgv, clientOf, kubectlWords, sshOptions } from './remote-client.ts';
+import { type Client, clientArgv, clientOf, kubectlWords } from './remote-client.ts';
 import { directoryThere } from './remote-launch.ts';
 import { TransientError } from './transient.ts';
 

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { RunnerError } from '../diagnostic.ts';
 import type { Place, SshHost } from '../graph.ts';
 import { placeName } from '../place-name.ts';
+import { shellWord, sshOptions } from '../ssh.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,10 +15,6 @@ export type Reached = { control?: string | null; pod?: string };
 
 /** A place whose names are bound. */
 export type BoundPlace = Place;
-
-/** Seconds: a connection that is not there by then will not come; one that is silent for three times `alive` is cut. */
-const connect = 15;
-const alive = 5;
 
 /** Throws a RunnerError where the place cannot be reached from here at all. */
 export async function clientOf(place: BoundPlace, reached: Reached, environment: Environment): Promise<Client> {
@@ -33,10 +30,6 @@ export async function clientOf(place: BoundPlace, reached: Reached, environment:
 /** The whole argument vector of the client. A shell that reads one string is replaced by what it was told to run. */
 export function clientArgv({ argv, joined }: Client, words: readonly string[]): string[] {
   return joined ? [...argv, `exec ${words.map(shellWord).join(' ')}`] : [...argv, ...words];
-}
-
-function shellWord(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function dockerWords({ docker, user }: Extract<Place, { docker: unknown }>): string[] {
@@ -80,38 +73,6 @@ export function kubectlWords({
 function sshWords(host: SshHost, control: string | null): string[] {
   const shared = control === null ? ['-S', 'none'] : ['-o', 'ControlMaster=no', '-S', control];
   return ['ssh', ...sshOptions(host), ...shared, '-T', '-x', '-a', '--', host.host];
-}
-
-/** Options of every connection to a host, the one between included: nobody is asked, nothing unknown is trusted. */
-export function sshOptions(host: SshHost): string[] {
-  const { user, port, jump } = host;
-  return [
-    ...trustOptions(host),
-    ...(jump ? ['-o', `ProxyCommand=${proxyCommand(host, jump)}`] : []),
-    ...(port === undefined ? [] : ['-p', String(port)]),
-    ...(user ? ['-l', user] : []),
-  ];
-}
-
-function trustOptions({ key, knownHosts }: SshHost): string[] {
-  const settings = [
-    ...['BatchMode=yes', 'StrictHostKeyChecking=yes', 'ClearAllForwardings=yes', 'PermitLocalCommand=no'],
-    ...['LogLevel=ERROR', `ConnectTimeout=${connect}`, `ServerAliveInterval=${alive}`, 'ServerAliveCountMax=3'],
-    ...(knownHosts ? [`UserKnownHostsFile="${tokens(knownHosts)}"`, 'GlobalKnownHostsFile=/dev/null'] : []),
-    ...(key ? ['IdentitiesOnly=yes', `IdentityFile="${tokens(key)}"`] : []),
-  ];
-  return settings.flatMap((setting) => ['-o', setting]);
-}
-
-/** OpenSSH's own -J hands neither the key nor the known hosts on to the connection to the host between. */
-function proxyCommand(host: SshHost, jump: string): string {
-  const words = ['ssh', ...trustOptions(host).map(tokens), '-S', 'none', '-W', '[%h]:%p', '--', `ssh://${jump}`];
-  return words.map((word) => (/^[\w=-]+$/.test(word) ? word : shellWord(word))).join(' ');
-}
-
-/** `%` begins a token of ssh's. */
-function tokens(text: string): string {
-  return text.replaceAll('%', '%%');
 }
 
 /** Root becomes the user; the program's environment is the user's own, not ours. */

@@ -26,14 +26,28 @@ export function hasSshd(): boolean {
   return able(existsSync(program) && isRoot, 'sshd') && has('ssh', 'ssh-keygen');
 }
 
+export type SshdOptions = {
+  /** What its `Subsystem sftp` runs; default `internal-sftp`. */
+  sftp?: string;
+  /** More lines of its configuration. */
+  lines?: string[];
+  /** Who logs in; default `root`. */
+  user?: string;
+};
+
 /** Starts one that keeps everything below `directory`, which must exist. `environment` is what its sessions see. */
-export async function startSshd(directory: string, environment: Record<string, string> = {}): Promise<Sshd> {
+export async function startSshd(
+  directory: string,
+  environment: Record<string, string> = {},
+  options: SshdOptions = {},
+): Promise<Sshd> {
   const path = (name: string) => join(directory, name);
   for (const name of ['host', 'client'])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'runner-test', '-f', path(name)]);
   const port = await freePort();
   writeFileSync(path('authorized'), readFileSync(path('client.pub')));
-  chmodSync(path('authorized'), 0o600);
+  // Another user's session reads it as that user.
+  chmodSync(path('authorized'), options.user === undefined ? 0o600 : 0o644);
   writeFileSync(path('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(path('host.pub'), 'utf8')}`);
   const set = Object.entries(environment).map(([name, value]) => `${name}="${value}"`);
   const lines = [
@@ -46,14 +60,15 @@ export async function startSshd(directory: string, environment: Record<string, s
     'StrictModes no',
     'PasswordAuthentication no',
     'PermitRootLogin prohibit-password',
-    'Subsystem sftp internal-sftp',
+    `Subsystem sftp ${options.sftp ?? 'internal-sftp'}`,
     ...(set.length > 0 ? [`SetEnv ${set.join(' ')}`] : []),
+    ...(options.lines ?? []),
   ];
   writeFileSync(path('config'), `${lines.join('\n')}\n`);
   mkdirSync('/run/sshd', { recursive: true });
   const child = spawn(program, ['-D', '-f', path('config'), '-E', path('log')], { stdio: 'ignore' });
   const gone = once(child, 'exit');
-  const user = 'root';
+  const { user = 'root' } = options;
   while (!existsSync(path('pid'))) {
     if (child.exitCode !== null) throw new Error(`sshd did not start: ${readFileSync(path('log'), 'utf8')}`);
     await sleep(20);

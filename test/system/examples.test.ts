@@ -185,6 +185,20 @@ const needs: Record<string, Need> = {
     ]),
   ),
   ...placed,
+  'sftp.yaml': {
+    programs: ['zstd', 'tar', 'openssl', ...(hasSshd() ? [] : ['sshd'])],
+    make: (folder) => {
+      mkdirSync(join(folder, 'keys'));
+      mkdirSync(join(folder, 'letters'));
+      writeFileSync(join(folder, 'letters', 'ada.txt'), 'dear ada\n');
+    },
+    start: async (folder) => {
+      const server = await startSshd(join(folder, 'keys'));
+      cpSync(server.key, join(folder, 'keys', 'backup'));
+      const there = { HOST: '127.0.0.1', PORT: String(server.port), USER_THERE: server.user };
+      return { env: { ...there, FOLDER: join(folder, 'nas') }, end: () => server.stop() };
+    },
+  },
   'command.yaml': {
     programs: [],
     make: (folder) => {

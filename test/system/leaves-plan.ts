@@ -174,6 +174,19 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       nas: { type: 'local', path: 'nas', 'off-site': false },
       archive: { type: 'local', path: 'archive', mount: 'required', modes: { files: '0640', directories: '0750' } },
       ...buckets,
+      remote: {
+        type: 'sftp',
+        host: 'nas.internal',
+        port: 2222,
+        user: 'backup',
+        path: 'backups',
+        key: 'id_backup',
+        'known-hosts': 'known_hosts',
+        jump: 'me@gate:22',
+        modes: { files: '0640', directories: '0750' },
+        'min-free': '2GiB',
+        'off-site': true,
+      },
     },
     retention: {
       all: { hourly: 5, daily: '10d', weekly: 3, monthly: '1y', quarterly: 6, yearly: 3, 'week-starts': 'sunday' },
@@ -290,7 +303,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         layout: '{backup}/{id}{ext}',
       },
       first: { source: 'logs', layout: '{backup}/{id}{ext}' },
-      second: { source: { type: 'command', run: ['second'] } },
+      second: { source: { type: 'command', run: ['second'] }, destinations: ['main', 'nas', 'remote'] },
     },
     groups: {
       pair: {

@@ -37,6 +37,12 @@ const quiet: Record<string, string> = {
   'destination-local.modes': 'acts at run time: see below',
   'destination-local.modes.files': 'acts at run time: see below',
   'destination-local.modes.directories': 'acts at run time: see below',
+  ...Object.fromEntries(
+    ['key', 'known-hosts', 'jump', 'modes', 'modes.files', 'modes.directories'].map((key) => [
+      `destination-sftp.${key}`,
+      'acts at run time: see test/kinds/sftp.test.ts and test/integration/sftp.test.ts',
+    ]),
+  ),
   'signing.public': 'acts at run time: see below',
   ...atRunTime(
     'test/kinds/s3.test.ts',

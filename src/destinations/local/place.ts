@@ -2,11 +2,9 @@
 import { readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkKey } from '../file-names.ts';
 import { errorCode } from './faults.ts';
 import { mountProblem } from './mount.ts';
-
-/** Unfinished files start with this; no key may, and no listing shows them. */
-export const partPrefix = '.part-';
 
 export type Place = {
   name: string;
@@ -17,14 +15,7 @@ export type Place = {
 
 /** The path of a key. Throws RunnerError for one that climbs, is absolute, or is taken by our own temporary names. */
 export function pathOf(place: Place, key: string): string {
-  const refuse = (why: string) =>
-    new RunnerError(`The key ${JSON.stringify(key.slice(0, 200))} is refused at ${place.name}: ${why}.`);
-  if (key === '' || key.includes('\0')) throw refuse('it is empty or holds a NUL');
-  for (const part of key.split('/')) {
-    if (part === '' || part === '.' || part === '..') throw refuse('it has an empty part, "." or ".."');
-    if (part.startsWith(partPrefix)) throw refuse(`names that start with "${partPrefix}" are for unfinished files`);
-    if (Buffer.byteLength(part) > 255) throw refuse('a part of it is longer than 255 bytes');
-  }
+  checkKey(place.name, key);
   return join(place.root, key);
 }
 

@@ -1,20 +1,12 @@
 /** One file on its way: a temporary name beside it, made durable, then linked to its own name, which link(2) never replaces. */
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { KeyExists, type Sink } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { partOf } from '../file-names.ts';
 import { syncDirectory } from './directories.ts';
 import { errorCode, explained } from './faults.ts';
-import { partPrefix } from './place.ts';
-
-/** The temporary name of an attempt: hashed, because with a prefix a long name would no longer fit into 255 bytes. */
-export function partOf(path: string, attempt: string): string {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
-  const hash = createHash('sha256').update(basename(path)).digest('hex').slice(0, 16);
-  return join(dirname(path), `${partPrefix}${attempt}-${hash}`);
-}
 
 /** Opens a sink; the folder of `path` must exist. `name` is the destination's, for its sentences. */
 export async function openSink(name: string, path: string, attempt: string, mode: number): Promise<Sink> {

@@ -1,16 +1,16 @@
 /** The runtime of a local destination. */
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Destination, KeyExists, KeyMissing, type Sink, type StoredObject } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkPrefix, partOf, smallAttempt } from '../file-names.ts';
 import { makeDirectory, syncDirectory } from './directories.ts';
 import { errorCode, explained } from './faults.ts';
 import { checkInside, type Place, pathOf } from './place.ts';
-import { openSink, partOf, removeIfThere } from './sink.ts';
-import { smallPrefix, sweepSmall } from './sweep.ts';
+import { openSink, removeIfThere } from './sink.ts';
+import { sweepSmall } from './sweep.ts';
 import { walk } from './walk.ts';
 
 export type LocalOptions = { root: string; mountRequired: boolean; fileMode: number; directoryMode: number };
@@ -121,11 +121,7 @@ class LocalStore implements Destination {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject[]> {
-    if (prefix.split('/').some((part) => part === '..') || prefix.startsWith('/') || prefix.includes('\0')) {
-      throw new RunnerError(
-        `The prefix ${JSON.stringify(prefix.slice(0, 200))} is refused at ${this.name}: it climbs.`,
-      );
-    }
+    checkPrefix(this.name, prefix);
     await this.told('list', join(this.place.root, prefix), () =>
       checkInside(this.place, join(this.place.root, prefix)),
     );
@@ -224,8 +220,3 @@ function isMissing(error: unknown): boolean {
 
 /** Linux's O_TMPFILE with the O_DIRECTORY that it implies; elsewhere an open of a folder for writing, which fails. */
 const unnamed = process.platform === 'linux' ? 0o20000000 | constants.O_DIRECTORY : 0;
-
-/** A name for a small file's temporary; never seen by anybody else. */
-function smallAttempt(): string {
-  return `${smallPrefix}${randomBytes(8).toString('hex')}`;
-}

@@ -6,21 +6,15 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSmallPart } from '../file-names.ts';
 import { errorCode } from './faults.ts';
-import { partPrefix } from './place.ts';
-
-/** Attempts of small files start with this; a large one's is named in a journal and removed by that. */
-export const smallPrefix = 'small-';
-
-/** `partOf` of an attempt with eight random bytes. A name that only begins like it is somebody else's. */
-const smallName = new RegExp(`^\\${partPrefix}${smallPrefix}[0-9a-f]{16}-[0-9a-f]{16}$`);
 
 /** Removes those below a folder that were last written before `limit`: a living writer is done with its own in an instant. */
 export async function sweepSmall(folder: string, limit: Date): Promise<void> {
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await sweepSmall(path, limit);
-    else if (entry.isFile() && smallName.test(entry.name)) await removeOld(path, limit);
+    else if (entry.isFile() && isSmallPart(entry.name)) await removeOld(path, limit);
   }
 }
 

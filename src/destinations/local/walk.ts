@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { StoredObject } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { partPrefix } from '../file-names.ts';
 import { errorCode, explained } from './faults.ts';
-import { type Place, partPrefix } from './place.ts';
+import type { Place } from './place.ts';
 
 const batchSize = 1000;
 

@@ -243,6 +243,23 @@ export const whole: Plan = {
       slow: { 'drop-after': '10m' },
     },
     plain: { type: 's3', bucket: 'plain', encryption: { type: 'aes256' } },
+    remote: {
+      type: 'sftp',
+      host: 'nas.internal',
+      port: 2222,
+      user: 'backup',
+      path: 'backups',
+      key: 'id_backup',
+      'known-hosts': 'known_hosts',
+      jump: 'me@gate:22',
+      modes: { files: '0640', directories: '0750' },
+      'min-free': '1GiB',
+      'off-site': true,
+      medium: 'disk',
+      price: 0.004,
+      quota: { warn: '80%', fail: '1TB' },
+      slow: { 'drop-after': '10m' },
+    },
   },
   retention: {
     standard: {

@@ -1,0 +1,43 @@
+/** How OpenSSH's client is called, whoever calls it: nobody is asked, nothing unknown is trusted. */
+import type { SshHost } from './graph.ts';
+
+/** Seconds: a connection that is not there by then will not come; one that is silent for three times `alive` is cut. */
+const connect = 15;
+const alive = 5;
+
+/** Options of every connection to a host, the one between included. */
+export function sshOptions(host: SshHost): string[] {
+  const { user, port, jump } = host;
+  return [
+    ...trustOptions(host),
+    ...(jump ? ['-o', `ProxyCommand=${proxyCommand(host, jump)}`] : []),
+    ...(port === undefined ? [] : ['-p', String(port)]),
+    ...(user ? ['-l', user] : []),
+  ];
+}
+
+function trustOptions({ key, knownHosts }: SshHost): string[] {
+  const settings = [
+    ...['BatchMode=yes', 'StrictHostKeyChecking=yes', 'ClearAllForwardings=yes', 'PermitLocalCommand=no'],
+    ...['LogLevel=ERROR', `ConnectTimeout=${connect}`, `ServerAliveInterval=${alive}`, 'ServerAliveCountMax=3'],
+    ...(knownHosts ? [`UserKnownHostsFile="${tokens(knownHosts)}"`, 'GlobalKnownHostsFile=/dev/null'] : []),
+    ...(key ? ['IdentitiesOnly=yes', `IdentityFile="${tokens(key)}"`] : []),
+  ];
+  return settings.flatMap((setting) => ['-o', setting]);
+}
+
+/** OpenSSH's own -J hands neither the key nor the known hosts on to the connection to the host between. */
+function proxyCommand(host: SshHost, jump: string): string {
+  const words = ['ssh', ...trustOptions(host).map(tokens), '-S', 'none', '-W', '[%h]:%p', '--', `ssh://${jump}`];
+  return words.map((word) => (/^[\w=-]+$/.test(word) ? word : shellWord(word))).join(' ');
+}
+
+/** `%` begins a token of ssh's. */
+function tokens(text: string): string {
+  return text.replaceAll('%', '%%');
+}
+
+/** One word of a POSIX shell, always quoted. */
+export function shellWord(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,4 +1,5 @@
 /** What lies under a name. */
+import type { Readable } from 'node:stream';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { StoredObject } from '../../destination.ts';
 import type { Client } from './client.ts';
@@ -12,8 +13,21 @@ export async function headOf(client: Client, keeping: Keeping, name: string): Pr
     return await client.call('look at', name, (s3, o) => s3.headObject(request, o));
   } catch (error) {
     if (isMissing(error)) return null;
-    throw error;
+    throw await whyNot(client, keeping, name, error);
   }
+}
+
+/** A refused HEAD has no body, and so no reason: a GET of one byte is refused with it. */
+async function whyNot(client: Client, { opened }: Keeping, name: string, refused: unknown): Promise<unknown> {
+  if (!(refused instanceof S3Fault) || ![301, 307, 400, 403].includes(refused.status ?? 0)) return refused;
+  const request = { Bucket: client.bucket, Key: name, Range: 'bytes=0-0', ...opened };
+  return await client
+    .call('look at', name, async (s3, o) => {
+      const { Body } = await s3.getObject(request, o);
+      (Body as Readable).destroy();
+      return refused;
+    })
+    .catch((told: unknown) => (isMissing(told) ? refused : told));
 }
 
 /** A missing object, and no other thing that some server answers 404 for: a bucket, or even a user. */

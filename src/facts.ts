@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { judgeUnit } from './catalog/sets.ts';
 import { readShelf, shelfOf } from './catalog/shelf.ts';
 import { inspectionKey, type RunFacts, type ShelfFacts } from './compile/facts.ts';
+import { type Missing, type MissingOptions, missingAt } from './copies/missing.ts';
+import { type Stand, standOf } from './copies/stand.ts';
 import { closeDestinations, type Opened, openDestinations } from './destinations/open.ts';
 import { secretReader } from './execute/secrets.ts';
 import type { Inspection } from './kind.ts';
@@ -22,6 +24,8 @@ type FactOptions = {
   backups?: readonly string[];
   /** Ask the live sources what they are. One that does not answer is a problem of its backups, and no error. */
   survey?: boolean;
+  /** Look for what is missing where of these backups, `from` these destinations (default all). */
+  copies?: MissingOptions & { from?: readonly string[] };
 };
 
 /** Reads programs, sources, key files and shelves. A destination that cannot be read becomes `unknown`, never an error. */
@@ -38,10 +42,42 @@ export async function readFacts(plan: ResolvedPlan, options: FactOptions): Promi
       inspectAll(plan.backups),
       Promise.all([...opened].map(async ([name, entry]) => [name, await shelfFacts(plan, name, entry, now)] as const)),
     ]);
-    return { ...sources, inspections, shelves: Object.fromEntries(shelves), now };
+    const known = Object.fromEntries(shelves);
+    const copies = options.copies && (await copyFacts(plan, opened, known, options.copies));
+    return { ...sources, inspections, shelves: known, now, ...(copies ? { copies } : {}) };
   } finally {
     await closeDestinations(opened);
   }
+}
+
+/** What each destination that can be read lacks. One whose tombstones cannot be read gets nothing, and says why. */
+async function copyFacts(
+  plan: ResolvedPlan,
+  opened: ReadonlyMap<string, Opened>,
+  shelves: RunFacts['shelves'],
+  { from = Object.keys(plan.destinations), ...wanted }: NonNullable<FactOptions['copies']>,
+): Promise<NonNullable<RunFacts['copies']>> {
+  const stands: Stand[] = [];
+  const copies: Record<string, { missing: readonly Missing[] } | { unknown: string }> = {};
+  const attempted = async (name: string, act: () => Promise<void>) => {
+    await act().catch((error: unknown) => {
+      copies[name] = { unknown: error instanceof Error ? error.message : String(error) };
+    });
+  };
+  for (const [name, entry] of opened) {
+    const facts = shelves[name];
+    if ('error' in entry || !facts) continue;
+    if ('unknown' in facts) copies[name] = facts;
+    else await attempted(name, async () => void stands.push(await standOf(plan, entry.destination, facts.shelf)));
+  }
+  for (const here of stands) {
+    const others = stands.filter(({ name }) => name !== here.name && from.includes(name));
+    if (others.length > 0)
+      await attempted(here.name, async () => {
+        copies[here.name] = { missing: await missingAt(plan, here, others, wanted) };
+      });
+  }
+  return copies;
 }
 
 async function inspectAll(backups: readonly ResolvedBackup[]): Promise<Record<string, Inspection>> {

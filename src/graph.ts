@@ -208,7 +208,13 @@ export type CapturePart = {
   recovery: string[];
 };
 
-export type SinkPlan = { destination: string; tiers?: string[]; retention: RetentionPolicy | null };
+/** `dropAfter`: seconds for which it alone may hold up the others; absent: they wait for it. */
+export type SinkPlan = {
+  destination: string;
+  tiers?: string[];
+  retention: RetentionPolicy | null;
+  dropAfter?: number;
+};
 
 /** Everything of the manifest that is known before the run. */
 export type ManifestPlan = {
@@ -289,6 +295,11 @@ export type Action =
       policy: RetentionPolicy;
       timezone: string;
     }
+  /**
+   * Copies to a destination what it lacks: of these backups what the shelf's half of the graph names, as far as it is still
+   * missing. `from`: destinations that may be read. `all`: also what is older than the destination.
+   */
+  | { do: 'sync'; destination: string; backups: string[]; from: string[]; all: boolean }
   /** Holds an application still. The scope's release lets it go on, also when a part of this fails, or when we are killed. */
   | { do: 'quiesce'; before: Command[] }
   | { do: 'go-on'; after: Command[] }
@@ -385,12 +396,16 @@ export type ShelfView = {
   blocked?: string;
   keep: { id: string; reasons: string[] }[];
   delete: { id: string; reasons: string[] }[];
+  /** What is copied there, the newest first; `from` are those that have it, the best first. Bytes, or null when nothing tells. */
+  copy?: { id: string; from: string[]; bytes: number | null }[];
+  /** Why it is not known what is missing there. */
+  uncopied?: string;
 };
 
 export type Graph = {
   format: 'runner/graph@1';
   plan: { name: string; digest: string };
-  command: 'apply' | 'prune' | 'verify' | 'restore';
+  command: 'apply' | 'prune' | 'verify' | 'restore' | 'sync';
   tasks: Task[];
   scopes: Scope[];
   shelf: ShelfView[];

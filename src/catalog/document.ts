@@ -21,7 +21,7 @@ const order = (
   'format id plan name digest type backup purpose variant run created started time host source argv version facts tools ' +
   'runner moment from to tiers tags required plainSize seconds warnings artifacts key attempt size sha256 manifestKey ' +
   'stages extension parameters keys sequence previous recovery answers set members finding result manifest destination message ' +
-  'until details deleted artifactKeys reasons layout plan-id bootId pid pidStart acquired beat released alg kdf salt iterations value'
+  'tier keptUntil until details deleted artifactKeys reasons layout plan-id bootId pid pidStart acquired beat released alg kdf salt iterations value'
 ).split(' ');
 const ranks = new Map(order.map((name, index) => [name, index]));
 

@@ -117,6 +117,9 @@ export type Journal = {
   backup: string;
   id: string;
   started: string;
+  /** How its manifest is to be kept there, for whoever finishes the commit: its highest tier, and a date. */
+  tier?: string;
+  keptUntil?: string;
   /** Keys and attempts that may exist from now on, at this destination. */
   artifacts: { key: string; attempt: string }[];
   manifestKey: string;

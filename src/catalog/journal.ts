@@ -7,7 +7,7 @@ import { canonicalBytes, Damaged, MadeByNewer, readDocument } from './document.t
 import { Format, type Journal } from './format.ts';
 import { manifestKey, planKeys } from './keys.ts';
 import { claimProblem } from './layout.ts';
-import { checked, list, matching, members, text, time, wrong } from './shape.ts';
+import { checked, list, matching, members, optional, text, time, wrong } from './shape.ts';
 
 export type OpenJournal = { key: string; journal: Journal };
 
@@ -78,6 +78,8 @@ function shapeOf(plan: string) {
     backup: text,
     id: text,
     started: time,
+    tier: optional(matching(/^(recent|hourly|daily|weekly|monthly|quarterly|yearly)$/, 'a tier')),
+    keptUntil: optional(time),
     artifacts: list(artifact),
     manifestKey: text,
   });

@@ -4,7 +4,7 @@
  * names is reported as an orphan, so that a lost manifest never deletes a backup.
  */
 import { createHash } from 'node:crypto';
-import { type Destination, KeyMissing } from '../destination.ts';
+import { type Destination, KeyMissing, type Placement } from '../destination.ts';
 import { Damaged, MadeByNewer, sizeLimit } from './document.ts';
 import { Format, type Journal, type Manifest } from './format.ts';
 import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatureKey } from './journal.ts';
@@ -75,7 +75,7 @@ async function settleOne(
   }
   if (waiting && (await agrees(destination, waiting.manifest))) {
     await o.stillOurs();
-    await commit(destination, plan, key, waiting);
+    await commit(destination, plan, open, waiting);
     await finish(destination, plan, waiting, o);
     await removeAttempts(destination, journal);
     settled.committed.push(journal.id);
@@ -120,10 +120,21 @@ async function agrees(destination: Destination, manifest: Manifest): Promise<boo
   return true;
 }
 
-async function commit(destination: Destination, plan: string, journalKey: string, { manifest, bytes }: SealedManifest) {
-  const signature = await readOptional(destination, sealedSignatureKey(journalKey));
-  if (signature) await destination.write(signatureKey(plan, manifest.id), signature);
-  await destination.write(manifestKey(plan, manifest.id), bytes);
+async function commit(
+  destination: Destination,
+  plan: string,
+  { key, journal }: OpenJournal,
+  { manifest, bytes }: SealedManifest,
+) {
+  const { tier = 'recent', keptUntil } = journal;
+  const placement: Placement = {
+    expected: bytes.length,
+    tier: tier as Placement['tier'],
+    keptUntil: keptUntil === undefined ? null : new Date(keptUntil),
+  };
+  const signature = await readOptional(destination, sealedSignatureKey(key));
+  if (signature) await destination.write(signatureKey(plan, manifest.id), signature, placement);
+  await destination.write(manifestKey(plan, manifest.id), bytes, placement);
 }
 
 /** The positive mark of the commit, which the run had no time to write. A safety copy has none: it fills no slot. */

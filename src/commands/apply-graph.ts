@@ -8,7 +8,7 @@ import type { PlacedPlan } from './plan-file.ts';
 /** What `apply` of the named backups (none: all) would do: previewed, drawn and run from the same value. */
 export async function applyGraph({ resolved: plan, loaded }: PlacedPlan, only: string[], { environment }: Host) {
   const backups = chosenBackups(plan, only).map(({ name }) => name);
-  const facts = await readFacts(plan, { environment, backups, survey: true });
+  const facts = await readFacts(plan, { environment, backups, survey: true, copies: { backups, all: false } });
   refuseUnusableKeys(plan, loaded, facts, backups);
   return { graph: compileApply(plan, facts, { only }), facts };
 }

@@ -22,6 +22,7 @@ export type Options = {
   yes?: boolean;
   expect?: string;
   due?: boolean;
+  all?: boolean;
   tier?: string;
   from?: string;
   latest?: boolean;

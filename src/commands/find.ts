@@ -44,8 +44,8 @@ async function deleted(plan: ResolvedPlan, { places }: Shelves, id: string): Pro
   return null;
 }
 
-/** The manifest of every copy that has one; those that cannot be read are told by `warn`. Equal bytes are demanded. */
-export async function readCopies(row: Row, places: Place[], warn: (message: string) => void): Promise<ReadCopy[]> {
+/** The manifest of every copy that has one, whether they are the same or not; those that cannot be read are told by `warn`. */
+export async function readEveryCopy(row: Row, places: Place[], warn: (message: string) => void): Promise<ReadCopy[]> {
   const found: ReadCopy[] = [];
   for (const copy of row.copies) {
     const place = places.find(({ name }) => name === copy.destination);
@@ -56,6 +56,12 @@ export async function readCopies(row: Row, places: Place[], warn: (message: stri
       warn(`the manifest of ${row.id} at ${place.name} cannot be read: ${(error as Error).message}`);
     }
   }
+  return found;
+}
+
+/** The same where equal bytes are demanded. */
+export async function readCopies(row: Row, places: Place[], warn: (message: string) => void): Promise<ReadCopy[]> {
+  const found = await readEveryCopy(row, places, warn);
   const other = found.find(({ sha256 }) => sha256 !== found[0]!.sha256);
   if (!other) return found;
   throw new RunnerError(

@@ -5,6 +5,7 @@ import type { ResolvedPlan } from '../plan/resolved.ts';
 import { age, oneLine, table, wallClock } from '../report/human.ts';
 import { formatSize } from '../units.ts';
 import type { Host, Invocation } from './command.ts';
+import { conflictsOf } from './conflicts.ts';
 import { findBackup, fromDestination, openPlan } from './plan-file.ts';
 import { type Copy, type Row, rowsOf } from './rows.ts';
 import { type Place, type Shelves, tellFailures, withShelves } from './shelves.ts';
@@ -22,8 +23,10 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     if (backup !== null && all.length === 0 && shelves.failures.length === 0) findBackup(plan, backup);
     const rows = all.filter((row) => holds(row, tier));
     await measure(rows, shelves.places);
-    host.terminal.data(json ? asJson(rows, shelves) : asText(rows, shelves, plan));
-    return shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
+    const conflicts = await conflictsOf(rows, shelves.places);
+    for (const sentence of conflicts.values()) host.terminal.say(`warning: ${sentence}\n`);
+    host.terminal.data(json ? asJson(rows, shelves, conflicts) : asText(rows, shelves, plan, conflicts));
+    return shelves.failures.length + conflicts.size > 0 ? ExitCode.partial : ExitCode.success;
   });
 }
 
@@ -44,7 +47,9 @@ async function measure(rows: Row[], places: Place[]): Promise<void> {
   }
 }
 
-function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan): string {
+type Conflicts = ReadonlyMap<string, string>;
+
+function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan, conflicts: Conflicts): string {
   const now = new Date();
   const cells = rows.map((row) => [
     row.id,
@@ -52,7 +57,7 @@ function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan): string {
     age(row.time, now),
     row.size === null ? '?' : formatSize(row.size),
     row.tiers.length === 0 ? 'recent' : row.tiers.join(' '),
-    stateText(row),
+    stateText(row, conflicts),
     row.copies.map((copy) => copyText(copy, row)).join(' '),
   ]);
   const listed =
@@ -73,8 +78,13 @@ function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan): string {
   return listed + remarks(places);
 }
 
-function stateText({ state, pinned, set }: Row): string {
-  return [state, ...(pinned ? ['pinned'] : []), ...(set === 'incomplete' ? ['set incomplete'] : [])].join(', ');
+function stateText({ id, state, pinned, set }: Row, conflicts: Conflicts): string {
+  const notes = [
+    ...(pinned ? ['pinned'] : []),
+    ...(set === 'incomplete' ? ['set incomplete'] : []),
+    ...(conflicts.has(id) ? ['copy-conflict'] : []),
+  ];
+  return [state, ...notes].join(', ');
 }
 
 function copyText({ destination, judgement }: Copy, row: Row): string {
@@ -98,7 +108,7 @@ function remark(keys: string[], what: string): string[] {
   return keys.length > shown.length ? [...shown, `${what}: ${keys.length - shown.length} more\n`] : shown;
 }
 
-function asJson(rows: Row[], { places, failures }: Shelves): string {
+function asJson(rows: Row[], { places, failures }: Shelves, conflicts: Conflicts): string {
   const now = Date.now();
   const backups = rows.map(({ id, backup, time, state, pinned, set, tiers, size, copies }) => ({
     id,
@@ -110,6 +120,7 @@ function asJson(rows: Row[], { places, failures }: Shelves): string {
     state,
     pinned,
     ...(set === null ? {} : { set: { key: setOf(id), state: set } }),
+    ...(conflicts.has(id) ? { conflict: true } : {}),
     copies: copies.map(({ destination, judgement }) => ({ destination, state: judgement.state })),
   }));
   const found = (part: 'orphans' | 'opaque') =>

@@ -5,7 +5,7 @@ import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { age, fields, oneLine, wallClock } from '../report/human.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import type { Host, Invocation } from './command.ts';
-import { backupOf, findRow, type ReadCopy, readCopies } from './find.ts';
+import { backupOf, findRow, type ReadCopy, readEveryCopy } from './find.ts';
 import { fromDestination, openPlan } from './plan-file.ts';
 import type { Row } from './rows.ts';
 import { tellFailures, withShelves } from './shelves.ts';
@@ -19,12 +19,25 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   return withShelves(plan, names, backup, host, async (shelves) => {
     tellFailures(shelves, host);
     const row = await findRow(plan, shelves, id);
-    const copies = await readCopies(row, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
+    const copies = await readEveryCopy(row, shelves.places, (message) => host.terminal.say(`warning: ${message}\n`));
     const [first] = copies;
     if (!first) throw new RunnerError(`no readable destination holds the manifest of ${id}`);
-    host.terminal.data(invocation.options.json ? asJson(row, first) : asText(row, first, plan.timezone));
-    return shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
+    const differ = copies.some(({ sha256 }) => sha256 !== first.sha256);
+    if (differ) host.terminal.say(`warning: ${conflict(id, first)}\n`);
+    host.terminal.data(
+      invocation.options.json ? asJson(row, copies, first) : asText(row, copies, first, plan.timezone),
+    );
+    return differ || shelves.failures.length > 0 ? ExitCode.partial : ExitCode.success;
   });
+}
+
+function conflict(id: string, { place }: ReadCopy): string {
+  return `copy-conflict: the copies of ${id} are not the same, and what is shown is that at ${place.name}; find out which one is true and read it with --from`;
+}
+
+/** The hash of a copy's manifest, which is the identity of what it says; null where it cannot be read. */
+function hashAt(copies: readonly ReadCopy[], destination: string): string | null {
+  return copies.find(({ place }) => place.name === destination)?.sha256 ?? null;
 }
 
 function findings(row: Row): { finding: string; result: string; time: string; destination: string }[] {
@@ -35,18 +48,19 @@ function findings(row: Row): { finding: string; result: string; time: string; de
   );
 }
 
-function asJson(row: Row, { manifest, sha256 }: ReadCopy): string {
+function asJson(row: Row, read: readonly ReadCopy[], { manifest, sha256 }: ReadCopy): string {
   const { id, state, pinned, tiers, copies } = row;
   const places = copies.map(({ destination, judgement, entry }) => ({
     destination,
     state: judgement.state,
     manifest: entry.manifestKey,
+    manifestSha256: hashAt(read, destination),
   }));
   const whole = { format: 'runner/show@1', id, state, pinned, tiers, copies: places, findings: findings(row) };
   return `${JSON.stringify({ ...whole, manifestSha256: sha256, manifest }, null, 2)}\n`;
 }
 
-function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
+function asText(row: Row, read: readonly ReadCopy[], { manifest, sha256 }: ReadCopy, timezone: string): string {
   const local = (time: string) => wallClock(new Date(time), timezone);
   const { moment, source, artifacts, keys } = manifest;
   const rows: [string, string][] = [
@@ -73,7 +87,7 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ...artifacts.flatMap(artifactRows),
     ...row.copies.map(({ destination, judgement }): [string, string] => [
       'copy',
-      `${destination} (${judgement.state})`,
+      `${destination} (${judgement.state}), manifest ${hashText(hashAt(read, destination), sha256)}`,
     ]),
     ...findings(row).map((found): [string, string] => [
       'finding',
@@ -82,6 +96,11 @@ function asText(row: Row, { manifest }: ReadCopy, timezone: string): string {
     ...manifest.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   return `${fields(rows)}${recoveryText(manifest)}`;
+}
+
+function hashText(hash: string | null, shown: string): string {
+  if (hash === null) return 'cannot be read';
+  return hash === shown ? hash.slice(0, 16) : `${hash.slice(0, 16)}, which DIFFERS from the one shown`;
 }
 
 function sourceText({ type, name, version }: Manifest['source']): string {

@@ -127,6 +127,25 @@ export const verbs: Verb[] = [
     load: () => import('./prune.ts'),
   },
   {
+    name: 'sync',
+    summary: 'copy to each destination what it was to receive and lacks, from the best copy; no source is touched',
+    slots: [plan, backup],
+    flags: [
+      { flags: '--all', text: 'also what is older than the destination: fills one that was added later' },
+      { flags: '--from <destination>', text: 'copy from this destination only (default: the best copy)' },
+      { flags: '--dry-run', text: 'show what would be copied from where to where, and stop' },
+      ...running,
+    ],
+    examples: [
+      'runner sync plans/prod.yaml --dry-run',
+      'runner sync plans/prod.yaml',
+      'runner sync plans/prod.yaml orders --all --from nas',
+    ],
+    exits:
+      '0 nothing is missing any more, 1 something is still missing or a damaged copy was found, 2 nothing could be read.',
+    load: () => import('./sync.ts'),
+  },
+  {
     name: 'retention',
     summary: 'try the retention of a backup on paper: no destination is read',
     slots: [plan, needsBackup],

@@ -11,6 +11,7 @@ import { plannedParts } from './parts.ts';
 import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';
 import { shelfViews } from './shelf-view.ts';
+import { syncTasks, toCopy } from './sync.ts';
 import { verifyTask } from './verify.ts';
 
 type Part = { tasks: Task[]; scopes: Scope[]; requirements: Requirement[]; shelf: ShelfView[] };
@@ -35,10 +36,13 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const momentary = new Map(moments.flatMap(({ moment }) => moment.members.map((member) => [member.name, member])));
   const proofs = begun.map((one) => prove(plan, { ...one, ...momentary.get(one.name) }, facts));
   const units = unitsOf(plan, backups).map((unit) => proofs.filter(({ backup }) => unit.includes(backup)));
-  const parts = units.flatMap((unit) => unit.map((one, index) => finish(plan, one, index === 0 ? unit : [], facts)));
+  const copying = syncTasks(plan, backups, { all: false }, captured(proofs));
+  const parts = units.flatMap((unit) =>
+    unit.map((one, index) => finish(plan, one, index === 0 ? unit : [], copying, facts)),
+  );
   const work = parts.flatMap(({ tasks }) => tasks);
-  const documents = destinations.map((name) => describeTask(plan, name, writersAt(work, name)));
-  const closing = closingHooks(plan, [...before, ...work], facts);
+  const documents = destinations.map((name) => describeTask(plan, name, writersAt([...work, ...copying], name)));
+  const closing = closingHooks(plan, [...before, ...work], copying, facts);
   const requirements = [
     ...parts.flatMap(({ name, requirements: own }) => own.map((requirement) => ({ ...requirement, backups: [name] }))),
     ...moments.flatMap(({ group, moment }) =>
@@ -50,7 +54,15 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
     format: 'runner/graph@1',
     plan: { name: plan.name, digest: plan.digest },
     command: 'apply',
-    tasks: [preflightTask(plan, destinations, requirements), ...settles, ...before, ...work, ...documents, ...closing],
+    tasks: [
+      preflightTask(plan, destinations, requirements),
+      ...settles,
+      ...before,
+      ...work,
+      ...copying,
+      ...documents,
+      ...closing,
+    ],
     scopes: [
       ...leaseScopes(destinations),
       ...moments.flatMap(({ moment }) => moment.scopes),
@@ -91,19 +103,34 @@ function prove(plan: ResolvedPlan, begun: Begun, facts: RunFacts): Proof {
 }
 
 /**
+ * What is missing is copied behind the new backups, which matter more, and before anything is pruned: what a destination lacks may
+ * be about to go where it still is.
+ */
+function captured(proofs: readonly Proof[]): Task['needs'] {
+  return proofs.flatMap(({ captured, checks }) =>
+    [captured.task, ...checks.tasks].map(({ id }) => ({ task: id, on: 'done' as const })),
+  );
+}
+
+/**
  * One backup: before, capture, verify, prune, and what follows from success, failure or either. `unit` are those that are pruned
  * behind it: itself, or all members of its group, whose first it is.
  */
-function finish(plan: ResolvedPlan, one: Proof, unit: readonly Proof[], facts: RunFacts): Part & { name: string } {
+function finish(
+  plan: ResolvedPlan,
+  one: Proof,
+  unit: readonly Proof[],
+  copying: readonly Task[],
+  facts: RunFacts,
+): Part & { name: string } {
   const { backup, place, before, opening = [], captured, checks, proven } = one;
   const pruned = unit.map((member) => member.backup);
   const prunes =
     pruned.length > 0
-      ? pruneTasks(
-          pruned,
-          plan.timezone,
-          unit.flatMap((member) => member.proven),
-        )
+      ? pruneTasks(pruned, plan.timezone, [
+          ...unit.flatMap((member) => member.proven),
+          ...copying.map(({ id }) => ({ task: id, on: 'done' as const })),
+        ])
       : [];
   const blamed = [...before, ...opening, captured.task, ...checks.tasks].map(({ id }) => id);
   const after = compileHook('after', backup.hooks.after, place, proven, facts);
@@ -134,7 +161,10 @@ function finish(plan: ResolvedPlan, one: Proof, unit: readonly Proof[], facts: R
     scopes: [...captured.scopes, ...checks.scopes],
     requirements: [...captured.requirements, ...checks.requirements],
     shelf: (pruned[0]?.destinations ?? []).flatMap(({ name }) =>
-      shelfViews(pruned, name, plan.timezone, facts.shelves[name], coming),
+      shelfViews(pruned, name, plan.timezone, facts.shelves[name], coming).map((view) => ({
+        ...view,
+        ...toCopy(facts, view.backup, name),
+      })),
     ),
   };
 }
@@ -178,8 +208,8 @@ function verifications(
   return result;
 }
 
-/** Hooks of the whole plan that wait for every backup. */
-function closingHooks(plan: ResolvedPlan, tasks: Task[], facts: RunFacts): Task[] {
+/** Hooks of the whole plan that wait for every backup; a copy that failed is none of theirs. */
+function closingHooks(plan: ResolvedPlan, tasks: Task[], copying: readonly Task[], facts: RunFacts): Task[] {
   const place: HookPlace = { plan: plan.name, backup: null };
   const needs = (on: 'ok' | 'fail' | 'done') => blamable(tasks).map(({ id }) => ({ task: id, on }));
   const after = compileHook('after', plan.hooks.after, place, needs('ok'), facts);
@@ -188,7 +218,7 @@ function closingHooks(plan: ResolvedPlan, tasks: Task[], facts: RunFacts): Task[
     'finally',
     plan.hooks.finally,
     place,
-    [...needs('done'), ...[...after, ...failed].map(({ id }) => ({ task: id, on: 'done' as const }))],
+    [...needs('done'), ...[...copying, ...after, ...failed].map(({ id }) => ({ task: id, on: 'done' as const }))],
     facts,
   );
   return [...after, ...failed, ...last];

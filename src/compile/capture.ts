@@ -1,7 +1,7 @@
 import type { Action, Argument, CapturePart, Command, Requirement, Scope, Task } from '../graph.ts';
 import type { Facts } from '../kind.ts';
 import { requiredLevels } from '../plan/levels.ts';
-import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { ResolvedBackup, ResolvedDestination, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';
 import { type Chain, prioritized, prioritizedStage, recoveryLine, sealingChain } from './chain.ts';
 import { directoryScope, leaseScope, secretsOf, stageCommands } from './common.ts';
@@ -38,6 +38,7 @@ export function compileCapture(
           destination: name,
           ...(tiers ? { tiers } : {}),
           retention: backup.retention[name] ?? null,
+          ...dropAfterOf(plan.destinations[name]),
         })),
       },
     ],
@@ -157,6 +158,10 @@ export function captureCommands({ parts, branches }: CaptureAction): Command[] {
 
 function heldCommands(scopes: Scope[]): Command[] {
   return scopes.flatMap(({ acquire }) => (acquire.do === 'hold' ? [acquire.held.command] : []));
+}
+
+function dropAfterOf(destination: ResolvedDestination | undefined): { dropAfter?: number } {
+  return destination?.dropAfter === undefined ? {} : { dropAfter: destination.dropAfter };
 }
 
 function macOf(backup: ResolvedBackup): { secret: string; iterations: number } | undefined {

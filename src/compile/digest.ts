@@ -3,7 +3,7 @@ import type { Graph } from '../graph.ts';
 
 /**
  * `p1-<graph>-<shelf>`: the first half speaks of the plan and the programs found (tasks and scopes), the second of what
- * lies at the destinations and of what would be deleted. No clock goes in, so two plans a minute apart agree.
+ * lies at the destinations and of what would be deleted or copied. No clock goes in, so two plans a minute apart agree.
  */
 export function graphDigest(graph: Graph): string {
   const { plan, command, tasks, scopes } = graph;
@@ -13,6 +13,7 @@ export function graphDigest(graph: Graph): string {
     view.digest,
     view.blocked !== undefined,
     view.delete.map(({ id }) => id),
+    ...(view.copy ? [view.copy.map(({ id }) => id)] : []),
   ]);
   return `p1-${hash({ plan, command, tasks, scopes })}-${hash(shelf)}`;
 }

@@ -1,5 +1,6 @@
 /** What compile has to know beside the plan. It is read in src/facts.ts. */
 import type { Shelf } from '../catalog/shelf.ts';
+import type { Missing } from '../copies/missing.ts';
 import type { Facts, Inspection, Made, Survey } from '../kind.ts';
 import type { Configured, ResolvedBackup } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
@@ -49,6 +50,8 @@ export type RunFacts = Facts & {
   sources?: Readonly<Record<string, SourceFacts>>;
   /** By image. */
   images?: Readonly<Record<string, ImageFacts>>;
+  /** By destination name: what it lacks; absent where nobody looked. */
+  copies?: Readonly<Record<string, { missing: readonly Missing[] } | { unknown: string }>>;
   /** Absent where the runner is no root: programs run as it does. */
   sandbox?: Sandbox;
   now: Date;

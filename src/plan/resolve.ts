@@ -52,6 +52,7 @@ function settleDestination(spec: Destination, name: string): ResolvedDestination
     spec: { ...spec },
     offSite: spec['off-site'] ?? false,
     ...(minFree !== undefined && { minFree: settle.settleSize(minFree) }),
+    ...(typeof spec.slow === 'object' && { dropAfter: settle.settleTimeout(spec.slow['drop-after']) }),
   };
 }
 

@@ -126,7 +126,13 @@ export type ResolvedGroup = {
   quiesce: { before: PlannedStep[]; after: PlannedStep[]; maxHold: number } | null;
 };
 
-export type ResolvedDestination = Configured & { name: string; offSite: boolean; minFree?: number };
+/** `dropAfter`: seconds for which it alone may hold up the other destinations of a backup; absent: they wait. */
+export type ResolvedDestination = Configured & {
+  name: string;
+  offSite: boolean;
+  minFree?: number;
+  dropAfter?: number;
+};
 
 export type ResolvedPlan = {
   name: string;

@@ -2,7 +2,7 @@
 import { render } from '../bind.ts';
 import { partLabel } from '../catalog/artifacts.ts';
 import { partSuffix } from '../catalog/part-name.ts';
-import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, Step } from '../graph.ts';
+import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, SinkPlan, Step } from '../graph.ts';
 import { placeName } from '../place-name.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import { quote, recipeLines, shellLine, shellPipeline, type View } from './shell.ts';
@@ -64,13 +64,21 @@ function captureLines(action: Capture, lookup: View): string[] {
   const [only] = action.parts;
   const lines = action.parts.flatMap((part) => partLines(part, action, lookup));
   const sinks = action.branches.flatMap(({ sinks }) => sinks);
-  const places = sinks.map(({ destination, tiers }) => `${destination}${tiers ? ` (only ${tiers.join(', ')})` : ''}`);
+  const places = sinks.map((sink) => [sink.destination, ...sinkNotes(sink)].join(' '));
   const key = action.layout ?? `${action.manifest.plan.name}/${action.backup}/{yyyy}/{mm}/{id}{ext}`;
   const name = action.parts.length === 1 && only!.name === null ? key.replace('{ext}', only!.extension) : key;
   return [
     ...lines,
     `to ${places.join(', ')}: ${name}; ${action.require} of ${sinks.length} must hold it`,
     ...expectLines(action.expect),
+  ];
+}
+
+/** What is special about one of the destinations. */
+function sinkNotes({ tiers, dropAfter }: SinkPlan): string[] {
+  return [
+    ...(tiers ? [`(only ${tiers.join(', ')})`] : []),
+    ...(dropAfter === undefined ? [] : [`(left out when it holds up the others for ${formatDuration(dropAfter)})`]),
   ];
 }
 

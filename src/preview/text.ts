@@ -1,11 +1,12 @@
 import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
 import type { Graph, Scope, ShelfView, Task } from '../graph.ts';
+import { formatSize } from '../units.ts';
 import { actionLines } from './lines.ts';
 import type { View } from './shell.ts';
 
 /** Tasks that say nothing a reviewer would ask: they appear in the JSON, not in the text. */
-const quiet = new Set(['settle', 'document', 'prune']);
+const quiet = new Set(['settle', 'document', 'prune', 'sync']);
 
 /** Scopes whose beginning and end a reviewer would want to see. */
 const shown = new Set(['step', 'run', 'hold', 'quiesce']);
@@ -15,7 +16,7 @@ export function renderText(graph: Graph, lookup: View = placeholders): string {
   const blocks = [
     `${graph.plan.name}: ${graph.command}`,
     ...graph.tasks.filter((task) => !quiet.has(task.action.do)).map((task) => taskBlock(task, graph, lookup)),
-    ...graph.shelf.map(shelfBlock),
+    ...graph.shelf.map((view) => shelfBlock(view, graph.command)),
     `digest ${graphDigest(graph)}`,
   ];
   return `${blocks.filter(Boolean).join('\n\n')}\n`;
@@ -43,11 +44,22 @@ function condition(task: Task): string {
   return task.needs.some(({ on }) => on === 'fail') ? ' (only after a failure)' : '';
 }
 
-function shelfBlock(view: ShelfView): string {
+function shelfBlock(view: ShelfView, command: Graph['command']): string {
   const place = `${view.backup} at ${view.destination}`;
-  if (view.blocked) return `${place}: nothing will be deleted, because ${view.blocked}`;
+  const copies = copyLines(view);
+  if (command === 'sync') return [`${place}: copy ${view.copy?.length ?? 0}`, ...copies].join('\n');
+  if (view.blocked) return [`${place}: nothing will be deleted, because ${view.blocked}`, ...copies].join('\n');
   const rows = (sign: string, entries: ShelfView['keep']) =>
     entries.map(({ id, reasons }) => `  ${sign} ${id}  ${reasons.join('; ')}`);
   const head = `${place}: keep ${view.keep.length}, delete ${view.delete.length}`;
-  return [head, ...rows('keep  ', view.keep), ...rows('delete', view.delete)].join('\n');
+  return [head, ...rows('keep  ', view.keep), ...rows('delete', view.delete), ...copies].join('\n');
+}
+
+/** What comes there from where, and how much it is. */
+function copyLines({ copy = [], uncopied }: ShelfView): string[] {
+  if (uncopied !== undefined) return [`  nothing will be copied, because ${uncopied}`];
+  const size = (bytes: number | null) => (bytes === null ? 'of unknown size' : formatSize(bytes));
+  const lines = copy.map(({ id, from, bytes }) => `  copy   ${id}  from ${from.join(' or ')}, ${size(bytes)}`);
+  const sum = copy.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
+  return copy.length > 1 ? [...lines, `  copy ${copy.length} in all, ${formatSize(sum)}`] : lines;
 }

@@ -171,7 +171,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
     },
     destinations: {
       main: { type: 'local', path: 'main', 'off-site': true, 'min-free': '1GiB' },
-      nas: { type: 'local', path: 'nas', 'off-site': false },
+      nas: { type: 'local', path: 'nas', 'off-site': false, slow: { 'drop-after': '10m' } },
       archive: { type: 'local', path: 'archive', mount: 'required', modes: { files: '0640', directories: '0750' } },
       ...buckets,
       remote: {

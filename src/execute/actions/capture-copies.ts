@@ -1,25 +1,27 @@
-import { sizeOf } from '../../catalog/artifacts.ts';
-import { type Artifact, Format, type Journal, type Manifest } from '../../catalog/format.ts';
+import { Format, type Journal } from '../../catalog/format.ts';
 import { newNonce } from '../../catalog/identity.ts';
-import { closeJournal, sealJournal, writeJournal } from '../../catalog/journal.ts';
-import { planKeys, signatureKey } from '../../catalog/keys.ts';
+import { closeJournal, writeJournal } from '../../catalog/journal.ts';
+import { planKeys } from '../../catalog/keys.ts';
 import { removalKeys } from '../../catalog/remove.ts';
-import { type Destination, KeyMissing, type Sink } from '../../destination.ts';
+import type { Destination, Placement, Sink } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import type { Tier } from '../../retention/policy.ts';
+import type { NamedSink } from '../fan-out.ts';
 import type { PerformContext } from '../task-context.ts';
-import type { Sealed } from './capture-manifest.ts';
-import type { Place } from './capture-place.ts';
 import type { RunContext } from './context.ts';
 import { asError, textOf } from './errors.ts';
-import { type Found, record } from './findings.ts';
 import { stillOurs } from './lease.ts';
 
 /** One destination's copy on its way. `error` is set when it is out; what it left is undone in the end. */
 export type Copy = {
   name: string;
   destination: Destination;
+  dropAfter?: number;
   /** One for each part, in their order; null until its turn has come. */
   sinks: (Sink | null)[];
+  /** Likewise. */
+  placements: Placement[];
+  /** Its artifacts begin with the parts, in their order. */
   journal: Journal;
   journalKey: string;
   /** Whether the journal may be there. */
@@ -28,36 +30,55 @@ export type Copy = {
   prepared: number;
   /** Keys that this run has claimed. */
   published: string[];
+  /** Whether records of it may lie there. */
+  isMarked: boolean;
   isCommitted: boolean;
   error: Error | null;
 };
 
-/** Names in a journal at each destination all that may come to lie there. */
-export async function openCopies(place: Place, run: RunContext): Promise<Copy[]> {
-  return await Promise.all(place.wanted.map((one) => openCopy(one, place, run)));
-}
+/** What comes to lie at a destination: its parts by their keys, in their order, with the bytes that are expected of each. */
+export type Coming = {
+  id: string;
+  backup: string;
+  tiers: readonly Tier[];
+  artifactKeys: readonly string[];
+  partSizes: readonly (number | null)[];
+  manifestKey: string;
+};
 
-async function openCopy({ name, destination }: Place['wanted'][number], place: Place, run: RunContext): Promise<Copy> {
-  const { id } = place;
+/** `dropAfter`: seconds for which it may hold up the others. */
+export type Wanted = { name: string; destination: Destination; keptUntil: Date | null; dropAfter?: number };
+
+/** Names in a journal at one destination all that may come to lie there. `attempts`: how often a part may be begun. */
+export async function openCopy(wanted: Wanted, coming: Coming, run: RunContext, attempts = 1): Promise<Copy> {
+  const { name, destination, keptUntil, dropAfter } = wanted;
+  const { id } = coming;
+  const tier = coming.tiers[0] ?? 'recent';
+  const artifacts = Array.from({ length: attempts }, () => coming.artifactKeys).flat();
   const journal: Journal = {
     format: Format.journal,
     run: run.run,
-    backup: place.backup,
+    backup: coming.backup,
     id,
     started: new Date().toISOString(),
-    artifacts: place.artifactKeys.map((key) => ({ key, attempt: newNonce() })),
-    manifestKey: place.manifestKey,
+    tier,
+    ...(keptUntil ? { keptUntil: keptUntil.toISOString() } : {}),
+    artifacts: artifacts.map((key) => ({ key, attempt: newNonce() })),
+    manifestKey: coming.manifestKey,
   };
   const journalKey = planKeys.journal(run.plan.name, run.run, id);
   const copy: Copy = {
     name,
     destination,
-    sinks: journal.artifacts.map(() => null),
+    ...(dropAfter === undefined ? {} : { dropAfter }),
+    sinks: coming.artifactKeys.map(() => null),
+    placements: coming.partSizes.map((expected) => ({ expected, tier, keptUntil })),
     journal,
     journalKey,
     isJournalled: false,
     prepared: 0,
     published: [],
+    isMarked: false,
     isCommitted: false,
     error: null,
   };
@@ -72,15 +93,16 @@ async function openCopy({ name, destination }: Place['wanted'][number], place: P
 }
 
 /** Opens the sinks of one part at every destination that is still in. */
-export async function openSinks(copies: Copy[], part: number): Promise<{ name: string; sink: Sink }[]> {
+export async function openSinks(copies: Copy[], part: number): Promise<NamedSink[]> {
   const opened = await Promise.all(
     copies.map(async (copy) => {
       if (copy.error) return [];
       try {
         const { key, attempt } = copy.journal.artifacts[part]!;
-        const sink = await copy.destination.put(key, attempt);
+        const sink = await copy.destination.put(key, attempt, copy.placements[part]!);
         copy.sinks[part] = sink;
-        return [{ name: copy.name, sink }];
+        const { name, dropAfter } = copy;
+        return [{ name, sink, ...(dropAfter === undefined ? {} : { dropAfter }) }];
       } catch (error) {
         copy.error = asError(error);
         return [];
@@ -107,82 +129,6 @@ export async function prepareCopies(copies: Copy[], part: number, size: number):
   );
 }
 
-export type Commit = { place: Place; manifest: Manifest; ready: Sealed; marks: Found[] };
-
-/** Claims the keys of all artifacts, then writes the signature and, last, the manifest, and reads it back. */
-export async function commitCopy(copy: Copy, commit: Commit, run: RunContext, context: PerformContext): Promise<void> {
-  const { destination, name } = copy;
-  const { place, manifest, ready, marks } = commit;
-  if (copy.error || copy.prepared < copy.sinks.length) return;
-  try {
-    context.signal.throwIfAborted();
-    await stillOurs(run, name);
-    await sealJournal(destination, copy.journalKey, ready.bytes, ready.signature);
-    for (const [part, sink] of copy.sinks.entries()) {
-      await sink!.publish();
-      copy.published.push(copy.journal.artifacts[part]!.key);
-    }
-    for (const mark of marks) await record(mark, destination, run);
-    if (ready.signature) await destination.write(signatureKey(run.plan.name, manifest.id), ready.signature);
-    // Its holder may have been suspended since: a run that took over must not find our manifest appear.
-    await stillOurs(run, name);
-    await writeManifest(destination, place.manifestKey, ready.bytes);
-    copy.isCommitted = true;
-  } catch (error) {
-    copy.error = asError(error);
-    return;
-  }
-  await markCommitted(copy, commit, run, context);
-  const { backup, id } = manifest;
-  context.emit({ event: 'committed', task: context.id, backup, id, destination: name, ...summary(manifest) });
-}
-
-/** What a backup is, for an event or a hook: keys and hashes of several artifacts stand one a line, the size is of all. */
-export function summary(manifest: Manifest): { key: string; size: number; sha256: string } {
-  const lines = (of: (artifact: Artifact) => string) => manifest.artifacts.map(of).join('\n');
-  return { key: lines(({ key }) => key), size: sizeOf(manifest), sha256: lines(({ sha256 }) => sha256) };
-}
-
-/** Whatever the store answered, what can be read back is what counts. */
-async function writeManifest(destination: Destination, key: string, bytes: Uint8Array): Promise<void> {
-  const failure = await destination.write(key, bytes).then(
-    () => null,
-    (error: unknown) => asError(error),
-  );
-  const found = await readBack(destination, key, bytes.length);
-  if (found && Buffer.compare(found, bytes) === 0) return;
-  throw failure ?? new RunnerError(`the manifest ${key} could not be read back as it was written`);
-}
-
-async function readBack(destination: Destination, key: string, size: number): Promise<Uint8Array | null> {
-  try {
-    return await destination.read(key, size + 1);
-  } catch (error) {
-    if (error instanceof KeyMissing) return null;
-    throw error;
-  }
-}
-
-/**
- * The positive mark of the commit: what was sent was hashed, and the store holds as many bytes. A safety copy gets none, so
- * that it takes no slot of a retention.
- */
-async function markCommitted(
-  copy: Copy,
-  { manifest, ready }: Commit,
-  run: RunContext,
-  context: PerformContext,
-): Promise<void> {
-  const details = { at: 'commit' };
-  const mark: Found = { id: manifest.id, finding: 'checksum', result: 'pass', manifest: ready.sha256, details };
-  try {
-    if (manifest.purpose === 'backup') await record(mark, copy.destination, run);
-    await closeJournal(copy.destination, copy.journalKey);
-  } catch (error) {
-    tell(copy, `${manifest.id} is committed, and the next run puts its journal in order: ${textOf(error)}`, context);
-  }
-}
-
 /** Removes exactly what an uncommitted copy may have left. What cannot be removed now, the next run removes. */
 export async function undoCopies(copies: Copy[], run: RunContext, context: PerformContext): Promise<void> {
   await Promise.all(
@@ -190,7 +136,11 @@ export async function undoCopies(copies: Copy[], run: RunContext, context: Perfo
       if (copy.isCommitted) return;
       try {
         for (const sink of copy.sinks) await sink?.abort();
-        if (copy.published.length > 0) await removePublished(copy, run);
+        // Whoever took over may have finished the commit: it is theirs then.
+        if (copy.published.length > 0 || copy.isMarked) {
+          await stillOurs(run, copy.name);
+          await removePublished(copy, run);
+        }
         if (copy.isJournalled) await closeJournal(copy.destination, copy.journalKey);
       } catch (error) {
         tell(copy, `what was begun there is removed by the next run: ${textOf(error)}`, context);
@@ -205,7 +155,7 @@ async function removePublished({ destination, journal, published }: Copy, run: R
   for (const key of keys) await destination.remove(key);
 }
 
-function tell({ name }: Copy, text: string, context: PerformContext): void {
+export function tell({ name }: Copy, text: string, context: PerformContext): void {
   const message = `destination "${name}": ${text}`;
   context.emit({ event: 'notice', level: 'warning', task: context.id, message });
 }

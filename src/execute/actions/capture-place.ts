@@ -1,4 +1,4 @@
-import { sizeOf as artifactsSize } from '../../catalog/artifacts.ts';
+import { artifactOf, sizeOf as artifactsSize } from '../../catalog/artifacts.ts';
 import type { Manifest } from '../../catalog/format.ts';
 import { clockIsBehind, compareIds, newId, parseId } from '../../catalog/identity.ts';
 import { judgeEntry } from '../../catalog/items.ts';
@@ -11,8 +11,10 @@ import { readShelf, type ShelfEntry } from '../../catalog/shelf.ts';
 import type { Destination } from '../../destination.ts';
 import type { SinkPlan } from '../../graph.ts';
 import { claim } from '../../retention/decide.ts';
+import { keptUntil } from '../../retention/kept-until.ts';
 import type { Tier } from '../../retention/policy.ts';
 import type { PerformContext } from '../task-context.ts';
+import type { Wanted } from './capture-copies.ts';
 import { memberId, setPlan } from './capture-set.ts';
 import type { CaptureAction, RunContext } from './context.ts';
 import { asError } from './errors.ts';
@@ -27,7 +29,7 @@ export type Place = {
   /** One for each part, in their order. */
   artifactKeys: string[];
   manifestKey: string;
-  wanted: { name: string; destination: Destination }[];
+  wanted: Wanted[];
   /** Destinations that want it and cannot be used. */
   lost: { name: string; error: Error }[];
   previous: { id: string; sha256: string } | null;
@@ -35,6 +37,8 @@ export type Place = {
   /** The last good ones, the newest first, 7 at most; read only where an expectation asks for them. */
   before: Measure[];
   expectedSize: number | undefined;
+  /** Bytes that each part had in the backup before this one, in their order; null where that is not known. */
+  partSizes: (number | null)[];
 };
 
 /** So many good backups say what is usual. */
@@ -69,6 +73,7 @@ export async function identify(
   const wants = (sink: SinkPlan) => !sink.tiers || sink.tiers.some((tier) => tiers.some((one) => one === tier));
   const plan = run.plan.name;
   const common = { plan, id, tier: tiers[0] ?? null, timezone: action.timezone };
+  const { previous, sequence, manifest } = await lineage(known, run);
   return {
     id,
     backup: action.backup,
@@ -79,11 +84,18 @@ export async function identify(
     manifestKey: manifestKey(plan, id),
     wanted: readings
       .filter(({ sink }) => wants(sink))
-      .map(({ sink, destination }) => ({ name: sink.destination, destination })),
+      .map(({ sink, destination }) => ({
+        name: sink.destination,
+        destination,
+        keptUntil: isBackup ? keptUntil(sink.retention, action.timezone, tiers, time) : null,
+        ...(sink.dropAfter === undefined ? {} : { dropAfter: sink.dropAfter }),
+      })),
     lost: lost.filter(({ sink }) => wants(sink)).map(({ sink, error }) => ({ name: sink.destination, error })),
-    ...(await lineage(known, run)),
+    previous,
+    sequence,
     before: await measures(action, known, run),
     expectedSize: sizeOf(known.findLast(({ good }) => good)),
+    partSizes: action.parts.map((part) => (manifest && artifactOf(manifest, part)?.size) ?? null),
   };
 }
 
@@ -126,12 +138,17 @@ async function isGood(entry: ShelfEntry, destination: Destination, action: Captu
 }
 
 /** The manifest before this one: a store that lost or hid its tail is noticed by the hole. */
-async function lineage(known: Known[], run: RunContext): Promise<Pick<Place, 'previous' | 'sequence'>> {
+async function lineage(
+  known: Known[],
+  run: RunContext,
+): Promise<Pick<Place, 'previous' | 'sequence'> & { manifest: Manifest | null }> {
   for (const one of known.toReversed().slice(0, usual)) {
     const found = await anyManifest(one, run);
-    if (found) return { previous: { id: one.id, sha256: found.sha256 }, sequence: found.manifest.sequence + 1 };
+    if (!found) continue;
+    const { manifest, sha256 } = found;
+    return { previous: { id: one.id, sha256 }, sequence: manifest.sequence + 1, manifest };
   }
-  return { previous: null, sequence: known.length + 1 };
+  return { previous: null, sequence: known.length + 1, manifest: null };
 }
 
 async function measures(action: CaptureAction, known: Known[], run: RunContext): Promise<Measure[]> {

@@ -45,7 +45,7 @@ export async function streamInto(
   const pipeline = startPipeline(launches, { input: 'none', output: 'pipe', guard, signal: context.signal });
   let fanned: FanOutResult | Error;
   try {
-    fanned = await fanOut(pipeline.output!, sinks, { onBytes, signal: context.signal });
+    fanned = await fanOut(pipeline.output!, sinks, { onBytes, signal: context.signal, atLeast: action.require });
   } catch (error) {
     fanned = error as Error;
     pipeline.kill(fanned);

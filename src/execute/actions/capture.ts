@@ -2,12 +2,13 @@ import type { Manifest } from '../../catalog/format.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Command } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
-import { type Copy, commitCopy, openCopies, openSinks, prepareCopies, summary, undoCopies } from './capture-copies.ts';
+import { type Copy, openCopy, openSinks, prepareCopies, undoCopies } from './capture-copies.ts';
 import { askSource, learnFacts } from './capture-facts.ts';
 import { buildManifest, sealed } from './capture-manifest.ts';
 import { identify, type Place } from './capture-place.ts';
 import { type Caught, type CaughtPart, streamInto } from './capture-stream.ts';
 import type { CaptureAction, RunContext } from './context.ts';
+import { commitCopy, summary } from './copy-commit.ts';
 import { anomaliesOf } from './expectations.ts';
 import type { Found } from './findings.ts';
 import { programsOf } from './programs.ts';
@@ -32,7 +33,7 @@ export async function capture(action: CaptureAction, run: RunContext, context: P
   const stages = action.branches.flatMap((branch) => branch.stages);
   try {
     await programs.runAll(stages.flatMap(({ prepare }) => prepare ?? []));
-    const copies = await openCopies(place, run);
+    const copies = await Promise.all(place.wanted.map((one) => openCopy(one, place, run)));
     try {
       const parts = await readParts(action, place, copies, run, context);
       const moment = momentOf(action, from, run, context);
@@ -127,7 +128,8 @@ async function commit(
   const ready = await sealing;
   const marks = marksOf(action, manifest, ready.sha256, anomalies);
   context.signal.throwIfAborted();
-  await Promise.all(copies.map((copy) => commitCopy(copy, { place, manifest, ready, marks }, run, context)));
+  const commitment = { manifest, ready, marks, proof: { at: 'commit' } };
+  await Promise.all(copies.map((copy) => commitCopy(copy, commitment, run, context)));
   if (anomalies.length > 0) run.anomalies.set(action.backup, anomalies.join('; '));
   const warnings = parts.flatMap(({ streamed, learnt }) => [...learnt.warnings, ...streamed.warnings]);
   return judged(action, place, copies, { manifest, anomalies, warnings });

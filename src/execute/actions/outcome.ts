@@ -14,6 +14,7 @@ const essential: Record<Graph['command'], readonly Verb[]> = {
   apply: ['capture', 'verify'],
   verify: ['verify'],
   prune: ['prune'],
+  sync: ['sync'],
   restore: ['admit', 'unpack', 'assert', 'swap', 'unswap', 'put-back'],
 };
 
@@ -87,7 +88,10 @@ export function exitCodeOf(
   const preflight = graph.tasks.find(({ action }) => action.do === 'preflight');
   const refused = preflight && all.results.get(preflight.id)?.error;
   if (refused) return codeOf(refused) ?? ExitCode.failure;
-  const some = backups.some(({ outcome }) => outcome === 'ok' || outcome === 'partial');
+  const isCopied = graph.tasks.some(
+    ({ id, action }) => graph.command === 'sync' && action.do === 'sync' && succeeded(all.results.get(id)),
+  );
+  const some = isCopied || backups.some(({ outcome }) => outcome === 'ok' || outcome === 'partial');
   if (!some && errors.some((error) => codeOf(error) === ExitCode.locked)) return ExitCode.locked;
   if (!some && (backups.length > 0 || !clean)) return ExitCode.failure;
   const whole = clean && ended.every(({ outcome }) => outcome !== 'partial');

@@ -19,6 +19,7 @@ import { runForScope } from './run-commands.ts';
 import { settleDestination } from './settle.ts';
 import { performScopeStep, performStep } from './step.ts';
 import { swap, unswap } from './swap.ts';
+import { sync } from './sync.ts';
 import { discardThere, reserveThere } from './there.ts';
 import { unpack } from './unpack.ts';
 import { verify } from './verify.ts';
@@ -53,6 +54,8 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
       return await verify(action, run, context);
     case 'prune':
       return await prune(action, run, context);
+    case 'sync':
+      return await sync(action, run, context);
     case 'document':
       return await document(action, run);
     case 'admit':

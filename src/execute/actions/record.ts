@@ -31,7 +31,8 @@ export type RunRecord = {
   started: string;
   finished: string;
   exitCode: number;
-  backups: BackupOutcome[];
+  /** `destinations`: where the copies of what was made were to lie. What is missing somewhere later is known by this. */
+  backups: (BackupOutcome & { destinations?: string[] })[];
   tasks: { id: string; outcome: TaskOutcome; seconds: number; message?: string }[];
   scopes: { id: string; outcome: TaskOutcome; seconds: number; message?: string }[];
   /** With the graph they give every `argv` below. */
@@ -71,10 +72,17 @@ export function runRecord(facts: RecordFacts): RunRecord {
     started: facts.started.toISOString(),
     finished: new Date().toISOString(),
     exitCode: facts.exitCode,
-    backups: facts.backups,
+    backups: facts.backups.map((row) => ({ ...row, ...sentTo(graph, row.name) })),
     tasks: rows(results.results),
     scopes: rows(results.scopes),
     bindings: results.bindings,
     commands: facts.commands,
   };
+}
+
+function sentTo({ tasks }: Graph, backup: string): { destinations?: string[] } {
+  const sinks = tasks.flatMap(({ action }) =>
+    action.do === 'capture' && action.backup === backup ? action.branches.flatMap((branch) => branch.sinks) : [],
+  );
+  return sinks.length === 0 ? {} : { destinations: sinks.map(({ destination }) => destination) };
 }

@@ -83,9 +83,10 @@ describe('compileApply', () => {
       ['before:shop:1', 'capture:shop', 'verify:shop:content'].map((task) => ({ task, on: 'fail' })),
     );
     expect(needs('finally:plan:1')?.every(({ on }) => on === 'done')).toBe(true);
-    expect(needs('prune:shop:disk')).toEqual(
-      ['capture:shop', 'verify:shop:content'].map((task) => ({ task, on: 'ok' })),
-    );
+    expect(needs('prune:shop:disk')).toEqual([
+      ...['capture:shop', 'verify:shop:content'].map((task) => ({ task, on: 'ok' })),
+      ...['sync:disk', 'sync:nas'].map((task) => ({ task, on: 'done' })),
+    ]);
   });
 
   it('keeps priorities, and chooses backups by name', () => {

@@ -168,4 +168,127 @@ describe('fan-out', () => {
     expect(inside).toBe(0);
     await pipeline.ended;
   });
+
+  describe('sinks of different pace', () => {
+    const mebibyte = 1024 * 1024;
+    const sizeOf = (batch: readonly Uint8Array[]) => batch.reduce((sum, chunk) => sum + chunk.length, 0);
+    /** Takes so many bytes a second, and remembers how many it took when. */
+    function paced(rate: number) {
+      const sink = Object.assign(
+        sinkOf(async (batch) => {
+          const bytes = sizeOf(batch);
+          await pause((bytes / rate) * 1000);
+          sink.taken += bytes;
+        }),
+        { taken: 0 },
+      );
+      return sink;
+    }
+
+    test('the fast one is not held back before the slow one is 64 MiB behind; then both go on together', async () => {
+      const slow = paced(40 * mebibyte);
+      let ahead = 0;
+      let fastAt = 0;
+      const began = performance.now();
+      const fast = Object.assign(
+        sinkOf(async (batch) => {
+          fast.taken += sizeOf(batch);
+          ahead = Math.max(ahead, fast.taken - slow.taken);
+          if (fast.taken >= 60 * mebibyte && fastAt === 0) fastAt = performance.now() - began;
+        }),
+        { taken: 0 },
+      );
+      const pipeline = producer(['head', '-c', String(100 * mebibyte), '/dev/zero']);
+      const sinks = [
+        { name: 'slow', sink: slow },
+        { name: 'fast', sink: fast },
+      ];
+      const { size, failed } = await fanOut(pipeline.output as Readable, sinks, { signal: calm });
+      expect([size, slow.taken, fast.taken, failed]).toEqual([100 * mebibyte, 100 * mebibyte, 100 * mebibyte, []]);
+      expect(ahead).toBeGreaterThan(50 * mebibyte);
+      // The ring, with what made it full and what the slow one was just taking.
+      expect(ahead).toBeLessThan(67 * mebibyte);
+      expect(fastAt).toBeLessThan(1000);
+    });
+
+    test('bytes are the same for both, in order, whatever their pace', async () => {
+      const directory = temporaryDirectory();
+      const data = randomBytes(30 * mebibyte + 17);
+      writeFileSync(join(directory, 'in'), data);
+      const hashes = ['a', 'b', 'c'].map(() => createHash('sha256'));
+      const sinks = hashes.map((hash, index) => ({
+        name: String(index),
+        sink: sinkOf(async (batch) => {
+          await pause(index * 7 * Math.random());
+          for (const chunk of batch) hash.update(chunk);
+        }),
+      }));
+      const pipeline = producer(['cat', join(directory, 'in')]);
+      const { sha256 } = await fanOut(pipeline.output as Readable, sinks, { signal: calm });
+      expect(sha256).toBe(createHash('sha256').update(data).digest('hex'));
+      for (const hash of hashes) expect(hash.digest('hex')).toBe(sha256);
+    });
+
+    test('one that alone holds the others up for too long is left out, and says why', async () => {
+      const slow = paced(10 * mebibyte);
+      const fast = sinkOf(async () => {});
+      const sinks = [
+        { name: 'nas', sink: slow, dropAfter: 0.3 },
+        { name: 'main', sink: fast },
+      ];
+      const pipeline = producer(['head', '-c', String(200 * mebibyte), '/dev/zero']);
+      const began = performance.now();
+      const { size, failed } = await fanOut(pipeline.output as Readable, sinks, { signal: calm });
+      expect(size).toBe(200 * mebibyte);
+      expect(failed.map(({ name, error }) => [name, error.message])).toEqual([
+        ['nas', expect.stringMatching(/"nas" was left out: it held up the others/)],
+      ]);
+      expect([slow.aborted, fast.aborted]).toEqual([1, 0]);
+      expect(performance.now() - began).toBeLessThan(5000);
+    });
+
+    test('none is left out that is slow but held nobody up, nor when too few would be left', async () => {
+      const run = async (bytes: number, atLeast: number) => {
+        const slow = paced(100 * mebibyte);
+        const sinks = [
+          { name: 'nas', sink: slow, dropAfter: 0.1 },
+          { name: 'main', sink: sinkOf(async () => {}) },
+        ];
+        const pipeline = producer(['sh', '-c', `head -c ${bytes} /dev/zero; sleep 1; echo end`]);
+        return (await fanOut(pipeline.output as Readable, sinks, { signal: calm, atLeast })).failed;
+      };
+      expect(await run(50 * mebibyte, 1)).toEqual([]);
+      expect(await run(150 * mebibyte, 2)).toEqual([]);
+      expect(await run(150 * mebibyte, 1)).toHaveLength(1);
+    });
+
+    test('one that is stuck is out although it may not be dropped for being slow', async () => {
+      const stuck = sinkOf(() => new Promise(() => {}));
+      const sinks = [
+        { name: 'stuck', sink: stuck },
+        { name: 'well', sink: sinkOf(async () => {}) },
+      ];
+      const pipeline = producer(['head', '-c', String(100 * mebibyte), '/dev/zero']);
+      const { size, failed } = await fanOut(pipeline.output as Readable, sinks, {
+        signal: calm,
+        stall: 0.2,
+        atLeast: 2,
+      });
+      expect([size, failed.map(({ name }) => name)]).toEqual([100 * mebibyte, ['stuck']]);
+    });
+
+    test('an interruption while only the slowest still has to take is heard at once', async () => {
+      const controller = new AbortController();
+      const sinks = [
+        { name: 'slow', sink: paced(mebibyte) },
+        { name: 'fast', sink: sinkOf(async () => {}) },
+      ];
+      const pipeline = producer(['head', '-c', String(20 * mebibyte), '/dev/zero']);
+      const running = fanOut(pipeline.output as Readable, sinks, { signal: controller.signal });
+      setTimeout(() => controller.abort(new Error('stop')), 300);
+      const began = performance.now();
+      await expect(running).rejects.toThrow('stop');
+      expect(performance.now() - began).toBeLessThan(4500);
+    });
+  });
 });

@@ -195,6 +195,7 @@ export const whole: Plan = {
       modes: { files: '0640', directories: '0750' },
       'min-free': '1GiB',
       'off-site': true,
+      slow: { 'drop-after': '10m' },
     },
     cloud: {
       type: 's3',

@@ -95,7 +95,8 @@ export class Spread {
     if (!waiting) return;
     if (this.lanes.length === 0 && this.failed.length > 0) {
       this.waiting = null;
-      waiting.reject(noneLeft(this.failed));
+      // Before the stream is given up: its producer would complain of a broken pipe meanwhile, and be blamed.
+      void Promise.all(this.aborts).then(() => waiting.reject(noneLeft(this.failed)));
     } else if (this.ended ? this.ring.bytes === 0 && !this.isBusy() : this.wantsMore()) {
       this.waiting = null;
       waiting.resolve();

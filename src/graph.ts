@@ -155,6 +155,8 @@ export type Recipe = {
   through?: Command;
   intake: Intake;
   tail?: Tail;
+  /** The consumer itself fails on a stream that was cut: the kernel joins it to the decoders, and nobody counts what it takes. */
+  direct?: true;
   /** Behind the intake and the servers: what works on what the intake wrote. */
   load?: Command[];
   finish?: Assertion[];
@@ -304,7 +306,8 @@ export type Action =
   | { do: 'quiesce'; before: Command[] }
   | { do: 'go-on'; after: Command[] }
   | { do: 'document'; destination: string; backups: string[] }
-  | { do: 'admit'; backup: string; id: string; from: RestoreOrigin; part?: PartId }
+  /** `onTheWay`: its hash is taken while it is restored beside the target, and what differs is thrown away there. */
+  | { do: 'admit'; backup: string; id: string; from: RestoreOrigin; part?: PartId; onTheWay?: true }
   | {
       do: 'unpack';
       backup: string;

@@ -20,19 +20,39 @@ import type { Ground } from './restore-ground.ts';
 import { assertedThere } from './restore-there.ts';
 import { recipeCommands } from './rewrite.ts';
 
-/** Reads the whole artifact before anything of the target is touched. */
+/** Proves the artifact before anything of the target is touched. */
 export function admitting(context: PieceContext, needs: Task['needs']): Task {
   const { choice, backup, tag } = context;
+  const onTheWay = isHashedOnTheWay(context);
   return {
     id: `admit${tag}`,
-    title: `check ${pieceTitle(context)}`,
+    title: `${onTheWay ? 'look at' : 'check'} ${pieceTitle(context)}`,
     host: 'local',
     within: [],
     needs,
-    action: { do: 'admit', backup: backup.name, id: choice.id, from: choice.from, ...partField(context) },
+    action: {
+      do: 'admit',
+      backup: backup.name,
+      id: choice.id,
+      from: choice.from,
+      ...partField(context),
+      ...(onTheWay && { onTheWay }),
+    },
     outputs: [],
     backup: backup.name,
   };
+}
+
+/**
+ * One pass suffices for what is restored beside, or where nothing is: it is thrown away when its hash differs. Where the manifest is signed, or
+ * sealed by a passphrase, a stranger's bytes must reach no program at all: they are hashed first.
+ */
+function isHashedOnTheWay(context: PieceContext): true | undefined {
+  const { plan, choice, kind, piece } = context;
+  if (!choice.manifest || choice.manifest.mac || plan.signing || 'file' in choice.from) return undefined;
+  if (piece.target === null || piece.part.purpose === 'globals') return undefined;
+  const isBeside = !isDatabase(context) || piece.only.length > 0 || kind.databases?.swap !== undefined;
+  return isBeside || !piece.replaces || undefined;
 }
 
 /** Unpacks it beside the target and asserts the result there. */

@@ -15,6 +15,8 @@ export type PourOptions = {
   decode: readonly Launch[];
   intake: { consume: Launch } | { file: string; mode: number; owner?: number } | { discard: true };
   tail?: Tail;
+  /** The consumer fails on a stream that was cut. */
+  direct?: boolean;
   /** What the artifact must be; compared before the end of input is given. */
   expected?: { size: number; sha256: string };
   /** Where the consumer's standard output goes; default nowhere. It is not ended. */
@@ -76,10 +78,10 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
 }
 
 /**
- * A second process keeps the consumer's input open, so that our own sudden death is no end of input either: the guard
- * ends the consumer while it still waits for more. Our `end` is a shutdown of the socket, which needs no last holder.
+ * A second process keeps a program's input open, so that our own sudden death is no end of input either: the guard
+ * ends the program while it still waits for more. Our `end` is a shutdown of the socket, which needs no last holder.
  */
-function holdOpen(input: Writable): () => void {
+export function holdOpen(input: Writable): () => void {
   const holder = spawn('/bin/sh', ['-c', 'read -r over; sleep 5'], {
     cwd: '/',
     env: { PATH: process.env.PATH },

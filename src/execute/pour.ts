@@ -2,19 +2,26 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
 import { asRunnerError, faultOf } from './blame.ts';
-import { type Mouth, openMouth, type PourOptions } from './intake.ts';
-import type { Ended } from './launch.ts';
+import { holdOpen, type Mouth, openMouth, type PourOptions } from './intake.ts';
+import type { Ended, Launch } from './launch.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { feedChild, pump, Unread, within } from './pump.ts';
 import { TailWindow } from './tail.ts';
 
-export type Poured = { artifact: { size: number; sha256: string }; plain: { size: number }; ended: Ended[] };
+export type Poured = {
+  artifact: { size: number; sha256: string };
+  /** Bytes; null where the decoders feed the consumer themselves. */
+  plain: { size: number | null };
+  ended: Ended[];
+};
 
 /** A program that broke its pipe is about to be reaped: its own reason beats our failed write. */
 const reapSeconds = 3;
 
 type Run = {
   options: PourOptions;
+  /** The consumer is the last of `decode`: nothing of the plain stream comes by here. */
+  isJoined: boolean;
   decode: Pipeline | null;
   mouth: Mouth;
   hash: Hash;
@@ -31,11 +38,15 @@ type Run = {
 export async function pour(options: PourOptions): Promise<Poured> {
   // A stream that nobody listens to yet may fail while the intake is opened.
   options.source.on('error', () => {});
-  const mouth = await openMouth(options);
+  const consumer = joinable(options);
+  const mouth = await openMouth(consumer ? { ...options, intake: { discard: true } } : options);
   const { guard, signal } = options;
   let decode: Pipeline | null = null;
   try {
-    if (options.decode.length > 0) {
+    if (consumer) {
+      decode = startPipeline([...options.decode, consumer], { input: 'pipe', output: 'discard', guard, signal });
+      void decode.ended.then(holdOpen(decode.input as Writable));
+    } else if (options.decode.length > 0) {
       decode = startPipeline(options.decode, { input: 'pipe', output: 'pipe', guard, signal });
     }
   } catch (error) {
@@ -43,12 +54,18 @@ export async function pour(options: PourOptions): Promise<Poured> {
     throw error;
   }
   const window = new TailWindow(options.tail);
-  const run: Run = { options, decode, mouth, hash: createHash('sha256'), size: 0, window };
+  const run: Run = { options, isJoined: consumer !== null, decode, mouth, hash: createHash('sha256'), size: 0, window };
   try {
     return await flow(run);
   } catch (error) {
     throw await blame(run, error);
   }
+}
+
+/** The consumer, where the decoders may feed it themselves; one elsewhere takes its input in frames of ours. */
+function joinable({ direct, decode, intake, stdout }: PourOptions): Launch | null {
+  if (!direct || decode.length === 0 || stdout !== undefined || !('consume' in intake)) return null;
+  return intake.consume.remote === undefined ? intake.consume : null;
 }
 
 async function flow(run: Run): Promise<Poured> {
@@ -78,7 +95,9 @@ async function flow(run: Run): Promise<Poured> {
       input.end();
       return right;
     });
-    const draining = pump(decode.output as Readable, mouth.take, { signal, onChunk: plain });
+    const draining = run.isJoined
+      ? Promise.resolve()
+      : pump(decode.output as Readable, mouth.take, { signal, onChunk: plain });
     // An early end of the output is a decoder's fault, and the decoder's own word for it comes with `ended`.
     [artifact] = await Promise.all([feeding, draining]);
   }
@@ -89,7 +108,7 @@ async function flow(run: Run): Promise<Poured> {
   if (problem !== null) throw new RunnerError(`The data is not whole: ${problem}.`);
   const ended = [...decoded, ...(await mouth.finish())];
   options.onEnded?.(ended);
-  return { artifact, plain: { size: window.size }, ended };
+  return { artifact, plain: { size: run.isJoined ? null : window.size }, ended };
 }
 
 function checked({ hash, size, options: { expected } }: Run): Poured['artifact'] {

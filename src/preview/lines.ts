@@ -22,7 +22,11 @@ export function actionLines(action: Action, lookup: View): string[] {
     case 'verify':
       return verifyLines(action, lookup);
     case 'admit':
-      return [`read ${origin(action.from, action.id)} whole and compare its SHA-256 with the manifest`];
+      return [
+        action.onTheWay
+          ? `compare the size of ${origin(action.from, action.id)} with the manifest; its SHA-256 is compared on the way`
+          : `read ${origin(action.from, action.id)} whole and compare its SHA-256 with the manifest`,
+      ];
     case 'unpack':
       return [
         ...recipeLines(`get ${origin(action.from, action.id)}`, action.decode, action.recipe, lookup).map(dollar),

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { artifactOf, partLabel } from '../../catalog/artifacts.ts';
 import { authenticate, parseManifest, sha256Of } from '../../catalog/manifest.ts';
+import { KeyMissing } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action, RestoreOrigin } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
@@ -22,24 +23,56 @@ export function admittedName({ id, from, part }: Pick<Admission, 'id' | 'from' |
   return part ? `${part.purpose} ${part.name} of ${place}` : place;
 }
 
-/** Proves an artifact whole, from its first byte to its last, before anything of the target is touched. */
+/**
+ * Proves an artifact whole, from its first byte to its last, before anything of the target is touched. One that is hashed while it
+ * is restored beside is only looked at: whether it is there, as long as it should be.
+ */
 export async function admit(action: Admission, run: RunContext, context: PerformContext): Promise<Performed> {
   const expected = await expectedOf(action, run);
-  const source = await openOrigin(action.from, expected.key, run);
-  const found = await hashStream(source, context.signal, progressOf(context, expected.size));
-  if (expected.manifest && (found.size !== expected.size || found.sha256 !== expected.sha256)) {
-    const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
-    throw new RunnerError(
-      `the artifact ${labelOf(action)}of ${action.id} ${placeOf(action.from)} is not what was backed up (${how}); nothing was touched, try another copy`,
-    );
+  if (action.onTheWay && 'destination' in action.from) {
+    const destination = await run.places.open(action.from.destination);
+    const size = (await destination.stat(expected.key))?.size;
+    if (size === undefined) throw new KeyMissing(`${expected.key} is not at ${destination.name}.`);
+    refuseOther(action, expected, { ...expected, size });
+    run.admitted.set(admittedName(action), { ...expected, isProven: false });
+    return {};
   }
-  run.admitted.set(admittedName(action), { ...expected, ...found });
+  const found = await proveBytes(action, expected, run, context);
+  run.admitted.set(admittedName(action), { ...expected, ...found, isProven: true });
   return expected.manifest
     ? {}
     : { outcome: 'warned', message: 'no manifest lies beside it, so nothing says whether it is whole' };
 }
 
-async function expectedOf(action: Admission, run: RunContext): Promise<Admitted> {
+/** Reads the whole artifact. Throws a RunnerError when it is not what its manifest says. */
+export async function proveBytes(
+  action: Pick<Admission, 'id' | 'from' | 'part'>,
+  expected: Expected,
+  run: RunContext,
+  context: PerformContext,
+): Promise<{ size: number; sha256: string }> {
+  const source = await openOrigin(action.from, expected.key, run);
+  const found = await hashStream(source, context.signal, progressOf(context, expected.size));
+  refuseOther(action, expected, found);
+  return found;
+}
+
+function refuseOther(
+  { id, from, part }: Pick<Admission, 'id' | 'from' | 'part'>,
+  expected: Expected,
+  found: { size: number; sha256: string },
+): void {
+  if (!expected.manifest || (found.size === expected.size && found.sha256 === expected.sha256)) return;
+  const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
+  const label = part ? `${partLabel(part)} ` : '';
+  throw new RunnerError(
+    `the artifact ${label}of ${id} ${placeOf(from)} is not what was backed up (${how}); nothing was touched, try another copy`,
+  );
+}
+
+type Expected = Omit<Admitted, 'isProven'>;
+
+async function expectedOf(action: Admission, run: RunContext): Promise<Expected> {
   const { from, id, backup, part = { name: null, purpose: 'data' } } = action;
   if ('file' in from) return await beside(from.file, backup, run);
   const destination = await run.places.open(from.destination);
@@ -50,7 +83,7 @@ async function expectedOf(action: Admission, run: RunContext): Promise<Admitted>
 }
 
 /** A file outside the catalogue is checked by the manifest that lies beside it, where one does. */
-async function beside(file: string, backup: string, run: RunContext): Promise<Admitted> {
+async function beside(file: string, backup: string, run: RunContext): Promise<Expected> {
   const { size } = await stat(file);
   const path = join(dirname(file), `${basename(file).split('.', 1)[0]}.manifest.json`);
   const bytes = await readOptional(path);
@@ -74,10 +107,6 @@ async function readOptional(path: string): Promise<Uint8Array | null> {
 
 function placeOf(from: RestoreOrigin): string {
   return 'file' in from ? `in ${from.file}` : `at "${from.destination}"`;
-}
-
-function labelOf({ part }: Admission): string {
-  return part ? `${partLabel(part)} ` : '';
 }
 
 /** What the source answered when the artifact was made, where this run has admitted it. */

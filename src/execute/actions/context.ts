@@ -12,7 +12,14 @@ import type { Places } from './places.ts';
 import type { CommandEntry } from './record.ts';
 
 /** An artifact that was proven whole before anything of it is used. Size in bytes, hash in hex. */
-export type Admitted = { manifest: Manifest | null; key: string; size: number; sha256: string };
+export type Admitted = {
+  manifest: Manifest | null;
+  key: string;
+  size: number;
+  sha256: string;
+  /** Its bytes were read and compared; else they are while it is restored. */
+  isProven: boolean;
+};
 
 /** A destination that no other run writes to. `check` rejects when that is no longer so. */
 export type HeldLease = { check(): Promise<void>; release(): Promise<void> };

@@ -115,6 +115,7 @@ async function pourThrough(opening: Opening, run: RunContext, context: PerformCo
       decode: launches.slice(0, decode.length),
       intake: intakeOf(recipe.intake, launches, context),
       ...(recipe.tail ? { tail: recipe.tail } : {}),
+      ...(recipe.direct ? { direct: true } : {}),
       ...(expected ? { expected } : {}),
       guard: run.guard,
       signal: context.signal,

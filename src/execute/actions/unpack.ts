@@ -1,7 +1,7 @@
 import { render } from '../../bind.ts';
 import type { Action, Recipe } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
-import { admittedName } from './admit.ts';
+import { admittedName, proveBytes } from './admit.ts';
 import type { RunContext } from './context.ts';
 import { openArtifact } from './open-artifact.ts';
 import { openOrigin } from './open-origin.ts';
@@ -9,7 +9,7 @@ import { loadOver } from './put-back.ts';
 
 type Unpacking = Extract<Action, { do: 'unpack' }>;
 
-/** Restores an artifact that was admitted. Its bytes are hashed once more on the way: they may have changed since. */
+/** Restores an artifact that was admitted. Its bytes are hashed on the way, also when they were before: they may have changed since. */
 export async function unpack(action: Unpacking, run: RunContext, context: PerformContext): Promise<Performed> {
   const { over } = action;
   return over ? await loadOver(over, run, context, () => take(action, run, context)) : await take(action, run, context);
@@ -21,7 +21,14 @@ async function take(action: Unpacking, run: RunContext, context: PerformContext)
   const source = await openOrigin(action.from, admitted.key, run);
   const { size, sha256 } = admitted;
   const { decode, recipe } = action;
-  const opened = await openArtifact({ source, expected: { size, sha256 }, decode, recipe }, run, context);
+  const opened = await openArtifact({ source, expected: { size, sha256 }, decode, recipe }, run, context).catch(
+    async (error: unknown) => {
+      context.signal.throwIfAborted();
+      // A decoder's complaint about damaged bytes says less than that they are damaged.
+      if (!admitted.isProven) await proveBytes(action, admitted, run, context);
+      throw error;
+    },
+  );
   if (isInPlace(action, run)) {
     const target = action.target ?? intakePlace(recipe, context);
     context.emit({ event: 'restored', task: context.id, backup: action.backup, id: action.id, target });

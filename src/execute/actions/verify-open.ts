@@ -21,7 +21,7 @@ import type { Sites, VerifyAction } from './verify-sites.ts';
 /** `damage` is of this copy alone; `content` of every copy with the same bytes. */
 type Wrong = { kind: 'damage' | 'content'; problem: string };
 /** All artifacts together. */
-type OpenedCopy = { size: number; plainSize: number; values: Record<string, string>; notes: string[] };
+type OpenedCopy = { size: number; plainSize: number | null; values: Record<string, string>; notes: string[] };
 
 /**
  * Opens one copy with the keys at hand, to its last byte (`content`), or restores and questions it (`restore`). A pass or a
@@ -100,11 +100,16 @@ async function openCopy(
       value,
     ]);
     all.size += opened.artifact.size;
-    all.plainSize += opened.plain.size;
+    all.plainSize = sum(all.plainSize, opened.plain.size);
     Object.assign(all.values, Object.fromEntries(named));
     all.notes.push(...opened.notes);
   }
   return all;
+}
+
+/** Null where one is not known. */
+function sum(left: number | null, right: number | null): number | null {
+  return left === null || right === null ? null : left + right;
 }
 
 /** What is not opened is not proven: an artifact that the plan has no way to open is no matter to pass over. */
@@ -154,7 +159,7 @@ async function openPart(
     );
     if (opened.plain.size === 0) return { kind: 'content', problem: 'it holds no data at all' };
     const plainSize = plainSizeOf(manifest, artifact);
-    if (plainSize !== null && plainSize !== opened.plain.size)
+    if (plainSize !== null && opened.plain.size !== null && plainSize !== opened.plain.size)
       return { kind: 'content', problem: `it holds ${opened.plain.size} bytes of ${plainSize}` };
     return opened;
   } catch (error) {
@@ -206,7 +211,7 @@ async function keep(places: Destination[], found: Found, run: RunContext, contex
 function detailsOf({ size, plainSize, values }: OpenedCopy): Record<string, unknown> {
   return {
     size,
-    plainSize,
+    ...(plainSize === null ? {} : { plainSize }),
     ...(Object.keys(values).length > 0 ? { asserted: values } : {}),
   };
 }

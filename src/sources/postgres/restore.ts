@@ -163,5 +163,6 @@ export function restore(spec: Spec, target: Target, facts: Facts, chosen: Restor
   // Several connections jump about in the archive, and a list of entries is made of it first: it must be a file for both.
   if ((typeof chosen.jobs === 'number' && chosen.jobs > 1) || hasPublic(spec, facts))
     return { prepare, intake: { file: { work: 'dump' } }, load: loadFile(spec, facts, connection, chosen) };
-  return { prepare, intake: { consume: load(facts, connection, chosen, []) } };
+  // A custom archive says how long each of its blocks is and how many there are: pg_restore misses what is cut off.
+  return { prepare, intake: { consume: load(facts, connection, chosen, []) }, direct: true };
 }

@@ -14,18 +14,7 @@ import { Throttle } from '../../src/destinations/s3/throttle.ts';
 import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
 import { opening } from '../helpers/opening.ts';
 import { type Engine, hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
-
-const patience = { attempts: 4, pause: 20 };
-
-const open = (server: S3Server, spec: Partial<S3Spec> & { bucket: string }, secrets: Record<string, string> = {}) =>
-  openS3(
-    'cloud',
-    { ...server.spec(spec.bucket), ...spec } as S3Spec,
-    opening(secrets, { environment: server.environment() }),
-    {
-      patience,
-    },
-  );
+import { openAt, s3Bench } from './s3-bench.ts';
 
 describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
   describe.skipIf(!hasEngine(engine))('is an s3 destination', () => {
@@ -37,10 +26,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     }, 60_000);
     afterAll(async () => await server?.stop());
 
-    destinationContract(`s3 at ${engine}`, async () => {
-      const prefix = `contract/${randomBytes(6).toString('hex')}`;
-      return { open: () => open(server, { bucket, prefix }), objects: 1100, end: async () => {} };
-    });
+    destinationContract(`s3 at ${engine}`, () => s3Bench(server, bucket));
 
     const uploads = async () => {
       const client = server.client();
@@ -50,7 +36,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     };
 
     it('takes a stream in several parts, several at once, and gives it back in order', async () => {
-      const destination = await open(server, { bucket, prefix: 'parts', 'part-size': '5MiB', concurrency: 3 });
+      const destination = await openAt(server, { bucket, prefix: 'parts', 'part-size': '5MiB', concurrency: 3 });
       const bytes = randomBytes(23_000_001);
       await store(destination, 'large', bytes);
       expect((await collect(destination, 'large')).equals(bytes)).toBe(true);
@@ -66,17 +52,16 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
 
     it('lists page by page the same at any size of a page', async () => {
       const prefix = 'pages';
-      const destination = await open(server, { bucket, prefix });
+      const destination = await openAt(server, { bucket, prefix });
       for (let number = 0; number < 30; number += 1) await destination.write(`a/${number}`, Buffer.from('x'));
-      const spec = { ...server.spec(bucket), prefix } as S3Spec;
-      const small = await openS3('cloud', spec, opening({}, { environment: server.environment() }), { pageSize: 7 });
+      const small = await openAt(server, { bucket, prefix }, { pageSize: 7 });
       expect(await keys(small, '')).toEqual(await keys(destination, ''));
       expect((await keys(small, 'a/1')).length).toBe(11);
       await Promise.all([small.close(), destination.close()]);
     });
 
     it('knows its own object again after the answer to its completion was lost', async () => {
-      const destination = await open(server, { bucket, prefix: 'lost' });
+      const destination = await openAt(server, { bucket, prefix: 'lost' });
       const sink = await destination.put('one', 'attempt-1');
       await sink.write([Buffer.from('bytes')]);
       await sink.prepare();
@@ -92,8 +77,8 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     });
 
     it('copies an object inside the store', async () => {
-      const from = await open(server, { bucket, prefix: 'from' });
-      const to = await open(server, { bucket: await server.bucket(), prefix: 'to' });
+      const from = await openAt(server, { bucket, prefix: 'from' });
+      const to = await openAt(server, { bucket: await server.bucket(), prefix: 'to' });
       const bytes = randomBytes(6_000_000);
       await store(from, 'a/b c', bytes);
       const sink = (await to.copy(from, 'a/b c', 'attempt'))!;
@@ -106,7 +91,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     });
 
     it('keeps tags, and nothing unfinished', async () => {
-      const destination = await open(server, { bucket, prefix: 'kept', tags: { team: 'shop + co: 1/2', cost: '7' } });
+      const destination = await openAt(server, { bucket, prefix: 'kept', tags: { team: 'shop + co: 1/2', cost: '7' } });
       await store(destination, 'artifact', Buffer.from('a'));
       await destination.write('manifest', Buffer.from('m'));
       for (const name of ['artifact', 'manifest']) {
@@ -122,7 +107,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
 
     it('locks what belongs to a backup, and nothing else', async () => {
       const locked = await server.bucket({ locked: true });
-      const destination = await open(server, {
+      const destination = await openAt(server, {
         bucket: locked,
         'object-lock': { mode: 'governance', for: 'retention' },
       });
@@ -161,7 +146,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
         ],
       ];
       for (const [spec, secrets, sentence] of cases) {
-        const destination = await open(server, spec, secrets);
+        const destination = await openAt(server, spec, { secrets });
         await expect(keys(destination, '')).rejects.toThrow(sentence);
         await expect(destination.read('x', 10)).rejects.toThrow(sentence);
         await expect(destination.replace('x', Buffer.from('x'))).rejects.toThrow(sentence);

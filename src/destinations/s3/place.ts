@@ -17,8 +17,14 @@ export function objectName(name: string, prefix: string, key: string): string {
   if (key === '' || key.includes('\0')) throw refuse('it is empty or holds a NUL');
   if (key.split('/').some((part) => part === '' || part === '.' || part === '..'))
     throw refuse('it has an empty part, "." or ".."');
+  if (isUnlistable(key)) throw refuse('it has a control character, which some servers list as another');
   if (Buffer.byteLength(prefix + key) > longest) throw refuse(`with its prefix it is longer than ${longest} bytes`);
   return prefix + key;
+}
+
+/** Listings are XML, which has no place for most control characters; not every server writes them in another way. */
+export function isUnlistable(key: string): boolean {
+  return [...key].some((character) => character < ' ' && character !== '\t' && character !== '\n');
 }
 
 /** As `objectName`, for what keys begin with: it may end anywhere. */

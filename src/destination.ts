@@ -81,6 +81,8 @@ export interface Destination {
   thaw?(key: string, days: number): Promise<string>;
   /** Tries what the plan's credentials may do, and reads the store's settings. Leaves nothing behind. */
   examine?(demands: Demands): Promise<Found[]>;
+  /** The id of the backup that the store itself knows by another name (a commit); null where it knows none. */
+  find?(text: string): Promise<string | null>;
   /** Free bytes, or null where the store does not say. */
   free(): Promise<number | null>;
   /** The store's own clock. */
@@ -120,6 +122,8 @@ export interface DestinationKind<Spec = never> {
   encrypts?(spec: Spec): boolean;
   /** True where it takes the members of a tar stream as plain files: only untransformed sources of folders can go there. */
   readonly plainTree?: true;
+  /** Where such a one shows the newest files of a backup: a folder that no other backup may have. */
+  shows?(spec: Spec, plan: string, backup: string): string;
   /** The programs it runs here among them. */
   requirements(name: string, spec: Spec): Requirement[];
   /** Where it is, for a person and for RECOVERY.md: a path or a URL without secrets. */

@@ -1,6 +1,7 @@
 /** Every kind that exists, one explicit line each. */
 
 import type { DestinationKind } from './destination.ts';
+import { git } from './destinations/git/index.ts';
 import { local } from './destinations/local/index.ts';
 import { s3 } from './destinations/s3/index.ts';
 import { sftp } from './destinations/sftp/index.ts';
@@ -27,7 +28,7 @@ export type AnyDestination = DestinationKind<object>;
 
 export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb, mongodb];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
-export const destinations: readonly AnyDestination[] = [local, s3, sftp];
+export const destinations: readonly AnyDestination[] = [local, s3, sftp, git];
 
 function byType<Kind extends { type: string }>(role: string, kinds: readonly Kind[]): (type: string) => Kind {
   const index = new Map(kinds.map((kind) => [kind.type, kind]));

@@ -187,6 +187,23 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         'min-free': '2GiB',
         'off-site': true,
       },
+      forge: {
+        type: 'git',
+        repository: '/srv/forge.git',
+        branch: 'backups',
+        path: '{plan}/{backup}',
+        author: 'Ada Lovelace <ada@example.org>',
+        message: '{id}',
+        key: 'secret-a',
+        'known-hosts': 'secret-b',
+        user: 'ada',
+        token: { secret: 'token' },
+        refuse: ['*.key'],
+        'allow-secrets': { '*.example': 'made up' },
+        state: 'refs/heads/state',
+        cache: 'cache',
+        'off-site': false,
+      },
     },
     retention: {
       all: { hourly: 5, daily: '10d', weekly: 3, monthly: '1y', quarterly: 6, yearly: 3, 'week-starts': 'sunday' },
@@ -222,6 +239,13 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
     hooks: everyHook(false),
     backups: {
       plain: { source: 'logs' },
+      shown: {
+        source: 'logs',
+        transforms: [],
+        destinations: ['forge'],
+        retention: { last: 9 },
+        allow: { 'fewer-copies': 'the forge has its own', 'fewer-off-site': 'the forge has its own' },
+      },
       db: {
         source: { type: 'sqlite', path: 'shop.sqlite' },
         transforms: [{ gzip: { level: 7 } }, { zstd: { level: 5 } }, 'small'],

@@ -102,5 +102,4 @@ function refusal(name: string, suspicions: readonly Suspicion[], refused: readon
   );
 }
 
-const printable = (path: string): string =>
-  path.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/g, '?').slice(0, 200);
+const printable = (path: string): string => path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?').slice(0, 200);

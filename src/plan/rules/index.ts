@@ -12,6 +12,7 @@ import { noRestoreTest } from './no-restore-test.ts';
 import { noScratch } from './no-scratch.ts';
 import { pathElsewhere } from './path-elsewhere.ts';
 import { plainSecret } from './plain-secret.ts';
+import { plainTree } from './plain-tree.ts';
 import { requireTooHigh } from './require-too-high.ts';
 import { retentionKeepsNothing } from './retention-keeps-nothing.ts';
 import { rpoUnreachable } from './rpo-unreachable.ts';
@@ -27,6 +28,7 @@ export const rules: readonly Rule[] = [
   unusedName,
   duplicateKey,
   requireTooHigh,
+  plainTree,
   layoutCollision,
   groupMembers,
   cannotAnswer,

@@ -188,6 +188,31 @@ ${rest}`;
     expect(await said('unencrypted-copy', elsewhere(sealed))).toEqual([]);
   });
 
+  it('plain-tree: files as they are, in a folder of their own', async () => {
+    const plan = (backups: string, path = '') => `version: 1
+name: shop
+sources: { etc: { type: files, paths: [a] }, ids: { type: command, run: [ids] } }
+destinations: { forge: { type: git, repository: /srv/forge.git${path} } }
+backups:
+${backups}`;
+    const of = (name: string, rest: string) => `  ${name}: { destinations: [forge], ${rest} }\n`;
+    expect(await said('plain-tree', plan(of('a', 'source: etc') + of('b', 'source: etc')))).toEqual([]);
+    expect(await said('plain-tree', plan(of('a', 'source: ids')))).toEqual([
+      '6:39 a git destination holds plain files, and backup "a" reads a command source, which has none [a source of type files]',
+    ]);
+    expect(await said('plain-tree', plan(of('a', 'source: etc, transforms: [zstd]')))).toEqual([
+      '6:55 a git destination holds plain files, and backup "a" changes them by zstd [transforms: []]',
+    ]);
+    const two = of('a', 'source: etc') + of('b', 'source: etc');
+    expect(await said('plain-tree', plan(two, ', path: all'))).toEqual([
+      '7:22 backups "a" and "b" show their files in the same folder (all) [{backup} in "path" of the destination]',
+    ]);
+    const nested =
+      of('a', 'source: etc') +
+      `  b: { source: etc, destinations: [{ type: git, repository: /srv/forge.git, path: a/b }] }\n`;
+    expect(await said('plain-tree', plan(nested))).toHaveLength(1);
+  });
+
   it('a destination with a filter is no copy of every backup', async () => {
     const filtered =
       '    destinations: [nas, { main: { tiers: [yearly] } }]\n    objectives: { copies: 3, off-site: 1 }\n';

@@ -36,9 +36,13 @@ export function namesSecret(name: string): boolean {
 
 /** Name and value; a value in quotes, or up to the next blank. */
 const assignment =
-  /(["']?)([A-Za-z_$][\w$.-]*)\1\]?\s*(?:=>|:=|\?=|=|:|,(?=\s*["']))\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|!\w+\s+\S+|[^\s,;}#&"']+)/g;
+  /(?<![\w$])([A-Za-z_$][\w$.-]{0,100})["']?\]?\s{0,40}(?:=>|:=|\?=|=|:)\s{0,40}("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|!\w+\s+\S+|[^\s,;}#&"']+)/g;
+/** Most lines hold none of these, and need no closer look. */
+const hint = /pass|pwd|pw\b|secret|token|key|psk|cred|auth|user|-u\b|bindpw|rootpw/i;
 const element = /<([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>([^<>]+)<\//g;
-const attribute = /<[^<>]*\b(?:name|key)=["']([^"'<>]+)["'][^<>]*\bvalue=["']([^"'<>]*)["']/gi;
+const attribute = /<[^<>]{0,200}\b(?:name|key)=["']([^"'<>]+)["'][^<>]{0,200}\bvalue=["']([^"'<>]*)["']/gi;
+/** `define('DB_PASSWORD', 'hunter2')` */
+const defined = /\(\s*["']([\w.-]+)["']\s*,\s*["']([^"']+)["']\s*\)/g;
 /** Settings whose name and value have only a blank between them. */
 const spaced =
   /^\s*(requirepass|masterauth|bindpw|rootbindpw|rootpw|ldap_default_authtok|sasl_password|secret|enable secret|--?password)\s+("[^"]*"|'[^']*'|\S+)\s*$/i;
@@ -49,10 +53,11 @@ export type Language = 'settings' | 'code' | 'prose';
 
 /** Kinds of the secrets that are assigned in a line. */
 export function assignmentsIn(line: string, language: Language): string[] {
+  if (!hint.test(line)) return [];
   const talk = language === 'prose' || /^\s*(?:#|\/\/|;|--\s|\*|rem\s|<!--)/i.test(line);
   const counts = (value: string) => isSecret(value) && (!talk || looksMade(value));
   const found: string[] = [];
-  for (const [, , name, raw] of line.matchAll(assignment)) {
+  for (const [, name, raw] of line.matchAll(assignment)) {
     const isQuoted = /^["']/.test(raw!);
     if (!isQuoted && language === 'code') continue;
     const value = unquoted(raw!);
@@ -60,7 +65,7 @@ export function assignmentsIn(line: string, language: Language): string[] {
     if (name === 'auth' && holdsLogin(value)) found.push('a password');
     if (/^client-key-data$/i.test(name!) && value.length > 40) found.push('a private key');
   }
-  const pairsOfText = [...line.matchAll(element), ...line.matchAll(attribute)];
+  const pairsOfText = [...line.matchAll(element), ...line.matchAll(attribute), ...line.matchAll(defined)];
   for (const [, name, value] of pairsOfText) if (namesSecret(name!) && counts(value!.trim())) found.push(kindOf(name!));
   const others = [spaced.exec(line)?.[2], machine.exec(line)?.[1], flag.exec(line)?.[1]];
   for (const value of others) if (value !== undefined && counts(unquoted(value))) found.push('a password');

@@ -10,6 +10,7 @@ import { wallClock } from '../report/human.ts';
 import { type Chosen as ChosenCopies, choose } from './choose.ts';
 import { chooseSet } from './choose-set.ts';
 import type { Host, Invocation, Options } from './command.ts';
+import { idOf } from './commit-id.ts';
 import { consent } from './consent.ts';
 import { backupOf } from './find.ts';
 import { outsideArtifact } from './outside.ts';
@@ -26,8 +27,10 @@ export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 
 /** `runner restore`: choose a backup, show or do what brings it back. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
-  const options = normalized(invocation.options);
+  const asked = normalized(invocation.options);
   const plan = asRestorer(await openPlan(invocation, host));
+  const { id } = asked;
+  const options = id === undefined ? asked : { ...asked, id: await idOf(plan, id, asked.from, host) };
   const origins = await originsOf(plan, invocation.words[0], options, host);
   // A server that answers may hold more than what lies on its disk.
   const facts = await readFacts(plan, {
@@ -58,8 +61,8 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     }
     for (const remark of wanted.flatMap(({ pieces }) => pieces.flatMap(({ remarks }) => remarks)))
       host.terminal.say(`note: ${remark}\n`);
-    const asked = question(wanted);
-    if (asked !== null) await consent(asked, invocation, host);
+    const doubt = question(wanted);
+    if (doubt !== null) await consent(doubt, invocation, host);
     const outcome = await runGraph(graph, plan, facts, invocation, host);
     const { json, quiet } = options;
     if (outcome.exitCode === ExitCode.success && !json && !quiet) {

@@ -199,6 +199,23 @@ const needs: Record<string, Need> = {
       return { env: { ...there, FOLDER: join(folder, 'nas') }, end: () => server.stop() };
     },
   },
+  'git.yaml': {
+    programs: ['git', 'tar', ...(hasSshd() ? [] : ['sshd'])],
+    make: (folder) => {
+      for (const name of ['etc/site/private', 'etc/cron', 'keys']) mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, 'etc/site/private/tls.key'), '-----BEGIN PRIVATE KEY-----\n');
+      writeFileSync(join(folder, 'etc/site/example.env'), 'PASSWORD=correct-horse-1\n');
+      writeFileSync(join(folder, 'etc/cron/nightly'), '0 2 * * * root backup\n');
+    },
+    start: async (folder) => {
+      const repository = join(folder, 'forge.git');
+      execFileSync('git', ['init', '-q', '--bare', repository]);
+      const server = await startSshd(join(folder, 'keys'));
+      cpSync(server.key, join(folder, 'keys', 'forge'));
+      const env = { REPOSITORY: `ssh://${server.user}@127.0.0.1:${server.port}${repository}` };
+      return { env, end: () => server.stop() };
+    },
+  },
   'command.yaml': {
     programs: [],
     make: (folder) => {
@@ -248,7 +265,9 @@ describe('the examples', () => {
       expect(stderr).not.toContain('error');
       expect(exitCode).toBe(0);
       const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
-      expect(backups.map(({ state }: { state: string }) => state)).toEqual(['good']);
+      const states: string[] = backups.map(({ state }: { state: string }) => state);
+      expect(states).toEqual(states.map(() => 'good'));
+      expect(states.length).toBeGreaterThan(0);
     });
   }
 
@@ -278,6 +297,24 @@ describe('the examples', () => {
     cli('DEL', 'session:7');
     expect((await run('restore', 'redis.yaml', 'sessions', '--latest', '--yes')).exitCode).toBe(0);
     expect(cli('GET', 'session:7').toString()).toBe('value 7\n');
+  });
+
+  it.skipIf(missing('git.yaml').length > 0)('git.yaml shows plain files, and gives them back', async () => {
+    prepare('git.yaml');
+    started = await needs['git.yaml']!.start!(place.path);
+    await run('apply', 'git.yaml');
+    const shown = execFileSync('git', [
+      '-C',
+      join(place.path, 'forge.git'),
+      'ls-tree',
+      '-r',
+      '--name-only',
+      'machines',
+    ]);
+    expect(String(shown).trim().split('\n')).toEqual(['web-1/cron/cron/nightly', 'web-1/site/site/example.env']);
+    const restored = await run('restore', 'git.yaml', 'cron', '--latest', '--to', 'back');
+    expect(restored.exitCode, restored.stderr).toBe(0);
+    expect(read('back/cron/nightly')).toBe('0 2 * * * root backup\n');
   });
 
   it('command.yaml gives the directory back to its program', async () => {

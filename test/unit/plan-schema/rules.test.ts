@@ -201,7 +201,7 @@ ${backups}`;
       '6:39 a git destination holds plain files, and backup "a" reads a command source, which has none [a source of type files]',
     ]);
     expect(await said('plain-tree', plan(of('a', 'source: etc, transforms: [zstd]')))).toEqual([
-      '6:55 a git destination holds plain files, and backup "a" changes them by zstd [transforms: []]',
+      '6:56 a git destination holds plain files, and backup "a" changes them by zstd [transforms: []]',
     ]);
     const two = of('a', 'source: etc') + of('b', 'source: etc');
     expect(await said('plain-tree', plan(two, ', path: all'))).toEqual([

@@ -30,6 +30,8 @@ export function namesSecret(name: string): boolean {
     .filter((word) => word !== '');
   while (words.length > 1 && tails.has(words.at(-1)!)) words.pop();
   const last = words.at(-1) ?? '';
+  // `existingSecret: shop-db` names one that lies elsewhere.
+  if (words.includes('existing') || words.includes('ref')) return false;
   if (last === 'key' && words.includes('public')) return false;
   return single.has(last) || joined.test(last) || pairs.has(words.slice(-2).join(' '));
 }

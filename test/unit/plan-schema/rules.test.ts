@@ -205,7 +205,7 @@ ${backups}`;
     ]);
     const two = of('a', 'source: etc') + of('b', 'source: etc');
     expect(await said('plain-tree', plan(two, ', path: all'))).toEqual([
-      '7:22 backups "a" and "b" show their files in the same folder (all) [{backup} in "path" of the destination]',
+      '7:23 backups "a" and "b" show their files in the same folder (all) [{backup} in "path" of the destination]',
     ]);
     const nested =
       of('a', 'source: etc') +

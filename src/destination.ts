@@ -51,6 +51,8 @@ export type Found = { check: string; health: 'ok' | 'warning' | 'problem'; messa
 /** Keys are relative to the destination's prefix, `/`-separated; `..`, absolute and empty segments are refused. */
 export interface Destination {
   readonly name: string;
+  /** Where `write` cannot refuse an overwrite for sure: the lease then looks twice before it counts on being alone. */
+  readonly exclusive?: false;
   /** Opens a sink for a large object. A journal has `attempt`, so that what is left of it can be removed. */
   put(key: string, attempt: string, placement?: Placement): Promise<Sink>;
   /**

@@ -41,6 +41,9 @@ export const planKeys = {
   format: (plan: string) => `${plan}/.runner/format.json`,
   leases: (plan: string) => `${plan}/.runner/lease/`,
   lease: (plan: string, epoch: number) => `${plan}/.runner/lease/${String(epoch).padStart(8, '0')}.json`,
+  /** An announcement of a starter at a store that may overwrite: no two have the same name. */
+  claim: (plan: string, epoch: number, nonce: string) =>
+    `${plan}/.runner/lease/${String(epoch).padStart(8, '0')}.${nonce}.claim.json`,
   journals: (plan: string) => `${plan}/.runner/journal/`,
   journal: (plan: string, run: string, id: string) => `${plan}/.runner/journal/${run}.${id}.json`,
   tombstones: (plan: string) => `${plan}/.runner/pruned/`,

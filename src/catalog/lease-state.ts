@@ -28,7 +28,7 @@ export async function currentLease(destination: Destination, plan: string): Prom
     }
     if (highest === null) return null;
     try {
-      return { epoch: highest.epoch, lease: await read(destination, highest.key), modified: highest.modified };
+      return { epoch: highest.epoch, lease: await readLease(destination, highest.key), modified: highest.modified };
     } catch (error) {
       // Overtaken between the listing and the reading: look again.
       if (!(error instanceof KeyMissing)) throw error;
@@ -37,7 +37,8 @@ export async function currentLease(destination: Destination, plan: string): Prom
   throw new Damaged(`The leases at ${destination.name} change faster than they can be read.`);
 }
 
-async function read(destination: Destination, key: string): Promise<LeaseFile | null> {
+/** Null when it cannot be understood. Rejects with KeyMissing. */
+export async function readLease(destination: Destination, key: string): Promise<LeaseFile | null> {
   try {
     const { value } = await readDocument(destination, key, Format.lease);
     return checked<LeaseFile>(value, shape, key);

@@ -1,18 +1,18 @@
 /**
  * The lease of a plan at a destination: `.runner/lease/<epoch>.json`. The highest epoch is the holder's. An epoch is taken by a
- * write that refuses to overwrite, so of any number of starters one wins; epochs are never given back, so who was overtaken
+ * write that refuses to overwrite (lease-take.ts: or, at a store that may overwrite, by the lowest of the announced starters), so of
+ * any number of starters one wins; epochs are never given back, so who was overtaken
  * while it slept finds a higher one. The holder replaces its own file as heartbeat, and at the end says in it that it is free.
  * No correctness hangs on it: it saves work, gives exit 5, and keeps a suspended run from committing late.
  */
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Destination, KeyExists } from '../destination.ts';
+import type { Destination } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { canonicalBytes } from './document.ts';
-import { Format, type Lease as LeaseFile } from './format.ts';
+import type { Lease as LeaseFile } from './format.ts';
 import { planKeys } from './keys.ts';
-import { currentLease, epochOf, type Holder, isFree } from './lease-state.ts';
-import { ownIdentity } from './process-identity.ts';
+import { currentLease, type Holder, isFree } from './lease-state.ts';
+import { type Taken, take } from './lease-take.ts';
 
 export type Lease = {
   /** Throws RunnerError (exit 5) when it is no longer ours. Call it before each commit and each batch of deletions. */
@@ -44,7 +44,7 @@ export async function acquireLease(
     o.signal.throwIfAborted();
     const holder = await currentLease(destination, plan);
     if (holder === null || (await isFree(destination, plan, holder, watch, o.signal))) {
-      const taken = await take(destination, plan, run, (holder?.epoch ?? 0) + 1);
+      const taken = await take(destination, plan, run, (holder?.epoch ?? 0) + 1, { ...watch, signal: o.signal });
       if (taken) return hold(destination, plan, taken, beat);
       continue;
     }
@@ -58,32 +58,12 @@ export async function breakLease(destination: Destination, plan: string, run: st
   for (;;) {
     const holder = await currentLease(destination, plan);
     if (holder === null || holder.lease?.released !== undefined) return null;
-    const taken = await take(destination, plan, run, holder.epoch + 1);
+    const watch = { expiry: 120, signal: new AbortController().signal };
+    const taken = await take(destination, plan, run, holder.epoch + 1, watch);
     if (!taken) continue;
     await write(destination, plan, taken.epoch, { ...taken.lease, released: new Date().toISOString() });
     return holder.lease;
   }
-}
-
-type Taken = { epoch: number; lease: LeaseFile };
-
-/** Null when another starter was faster. */
-async function take(destination: Destination, plan: string, run: string, epoch: number): Promise<Taken | null> {
-  const acquired = (await destination.clock()).toISOString();
-  const lease: LeaseFile = { format: Format.lease, run, host: hostname(), ...ownIdentity(), acquired, beat: 0 };
-  try {
-    await destination.write(planKeys.lease(plan, epoch), canonicalBytes(lease));
-  } catch (error) {
-    if (error instanceof KeyExists) return null;
-    throw error;
-  }
-  // With a stale view an epoch that was already overtaken can be written again: it is not the highest then.
-  if ((await currentLease(destination, plan))?.epoch !== epoch) return null;
-  // Older epochs mean nothing any more; the highest one always stays.
-  for await (const batch of destination.list(planKeys.leases(plan))) {
-    for (const { key } of batch) if ((epochOf(plan, key) ?? epoch) < epoch) await destination.remove(key);
-  }
-  return { epoch, lease };
 }
 
 function hold(destination: Destination, plan: string, { epoch, lease }: Taken, beat: number): Lease {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { judgeUnit } from './catalog/sets.ts';
 import { readShelf, shelfOf } from './catalog/shelf.ts';
+import { sizesOf } from './catalog/sizes.ts';
 import { inspectionKey, type RunFacts, type ShelfFacts } from './compile/facts.ts';
 import { type Missing, type MissingOptions, missingAt } from './copies/missing.ts';
 import { type Stand, standOf } from './copies/stand.ts';
@@ -102,6 +103,7 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
       items: {} as Record<string, Item[]>,
       digests: {} as Record<string, string>,
       blocked: {} as Record<string, string>,
+      sizes: Object.fromEntries(await sizesOf(destination, shelf.entries)),
     };
     const here = plan.backups.filter(({ destinations }) => destinations.some((used) => used.name === name));
     for (const unit of unitsOf(plan, here)) {

@@ -57,7 +57,7 @@ function admit(
 ): FormatState {
   if (owner !== planId) {
     throw new RunnerError(
-      `The folder ${plan}/ at ${destination.name} belongs to another plan (id "${owner}", this one is "${planId}"): give this plan another name, or the destination another prefix.`,
+      `The folder ${plan}/ at ${destination.name} belongs to another plan (id "${owner}", this one is "${planId}"): give this plan another name, or the destination another prefix; if it is the same plan, write "id: ${owner}" into it.`,
       { exitCode: 4 },
     );
   }

@@ -5,6 +5,7 @@ import { table } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { examineMachine, requirementsOf } from './doctor-machine.ts';
 import { examineNewest, examinePlaces } from './doctor-places.ts';
+import { examineQuotas } from './doctor-quota.ts';
 import { examineRecipients } from './doctor-recipients.ts';
 import { examineRoom, examineScratch, examineSources } from './doctor-sources.ts';
 import type { Examined } from './examination.ts';
@@ -24,6 +25,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     ...examineScratch(plan, graph),
     ...(await examineRoom(plan, shelves, host)),
     ...(await examinePlaces(plan, shelves)),
+    ...(await examineQuotas(plan, shelves)),
     ...(await examineNewest(plan, facts, shelves, host)),
     ...(await examineRecipients(plan, facts, shelves)),
     ...(await examineHistory(plan, shelves)),

@@ -5,9 +5,10 @@ import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { count, table, wallClock } from '../report/human.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
 import { type ExplainedTime, explainTimes, type Simulation, simulate } from '../retention/simulate.ts';
-import { parseDuration } from '../units.ts';
+import { formatSize, parseDuration } from '../units.ts';
 import type { Host, Invocation } from './command.ts';
 import { findBackup, fromDestination, openPlan } from './plan-file.ts';
+import { type Costs, costsOf, costsText } from './simulated-costs.ts';
 
 /** What is simulated for a backup that states no schedule. */
 const usualSchedule = '0 2 * * *';
@@ -33,7 +34,9 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const start = new Date();
   const result = await simulate(policy, plan.timezone, schedule, duration, start);
   const about = { backup: backup.name, schedule, start: start.toISOString(), length: length! };
-  host.terminal.data(json ? simulationJson(result, about) : simulationText(result, about, plan.timezone));
+  const names = from === undefined ? backup.destinations.map(({ name }) => name) : [from];
+  const costs = await costsOf(plan, backup, names, result, host);
+  host.terminal.data(json ? simulationJson(result, about, costs) : simulationText(result, about, plan.timezone, costs));
   return ExitCode.success;
 }
 
@@ -75,21 +78,24 @@ function timesText(rows: ExplainedTime[]): string {
 
 type About = { backup: string; schedule: string; start: string; length: string };
 
-function simulationJson({ runs, rows, counts }: Simulation, about: About): string {
+function simulationJson({ runs, rows, counts }: Simulation, about: About, costs: Costs): string {
   const shelf = rows.map(({ time, tiers, reasons }) => ({ time: time.toISOString(), tiers, reasons }));
-  return `${JSON.stringify({ format: 'runner/simulation@1', ...about, runs, counts, shelf }, null, 2)}\n`;
+  return `${JSON.stringify({ format: 'runner/simulation@1', ...about, runs, counts, ...costs, shelf }, null, 2)}\n`;
 }
 
-function simulationText({ runs, rows, counts }: Simulation, about: About, timezone: string): string {
+function simulationText({ runs, rows, counts }: Simulation, about: About, timezone: string, costs: Costs): string {
   const head = `${about.backup}: ${count(runs, 'backup')} in ${about.length} by "${about.schedule}" (${timezone}), ${rows.length} still there\n`;
-  const tally = Object.entries(counts).map(([tier, number]) => [tier, String(number)]);
+  const { lastSize } = costs;
+  const bytes = (number: number) => (lastSize === null ? [] : [formatSize(number * lastSize)]);
+  const tally = Object.entries(counts).map(([tier, number]) => [tier, String(number), ...bytes(number)]);
   const shelf = rows.map(({ time, tiers, reasons }) => [
     wallClock(time, timezone),
     tiers.length === 0 ? 'recent' : tiers.join(' '),
     reasons.join('; '),
   ]);
-  const tiers = table([{ title: 'TIER' }, { title: 'COUNT', align: 'right' }], tally);
-  return `${head}\n${tiers}\n${table([{ title: 'TIME' }, { title: 'TIERS' }, { title: 'WHY' }], shelf)}`;
+  const size = lastSize === null ? [] : [{ title: 'SIZE', align: 'right' as const }];
+  const tiers = table([{ title: 'TIER' }, { title: 'COUNT', align: 'right' }, ...size], tally);
+  return `${head}${costsText(costs)}\n${tiers}\n${table([{ title: 'TIME' }, { title: 'TIERS' }, { title: 'WHY' }], shelf)}`;
 }
 
 function refuse(message: string): RunnerError {

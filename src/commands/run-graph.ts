@@ -1,7 +1,9 @@
+import { lastSize, storedBytes } from '../accounts/estimate.ts';
+import type { RunFacts } from '../compile/facts.ts';
 import { ExitCode } from '../diagnostic.ts';
+import type { Stored } from '../execute/actions/room.ts';
 import { executeGraph, type RunOutcome } from '../execute/run.ts';
 import type { Graph } from '../graph.ts';
-import type { Facts } from '../kind.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { openReport } from '../report/reporter.ts';
 import type { Host, Invocation } from './command.ts';
@@ -11,7 +13,7 @@ import { ask } from './consent.ts';
 export async function runGraph(
   graph: Graph,
   plan: ResolvedPlan,
-  { programs }: Facts,
+  facts: RunFacts,
   invocation: Invocation,
   host: Host,
 ): Promise<RunOutcome> {
@@ -26,7 +28,8 @@ export async function runGraph(
       environment: host.environment,
       signal,
       emit: report.emit,
-      programs,
+      programs: facts.programs,
+      stored: storedOf(plan, facts),
       confirm: (text) => ask(text, invocation, host),
       ...(lockTimeout === undefined ? {} : { lockTimeout }),
     });
@@ -38,6 +41,16 @@ export async function runGraph(
     await writeRecord(logDir, outcome.run, outcome.record);
   }
   return outcome;
+}
+
+/** What was listed for the preview serves the quotas too. */
+function storedOf({ destinations, backups }: ResolvedPlan, { shelves }: RunFacts): Stored {
+  const known = <Key>(pairs: (readonly [Key, number | null])[]) =>
+    new Map(pairs.flatMap(([key, bytes]) => (bytes === null ? [] : [[key, bytes] as const])));
+  return {
+    at: known(Object.keys(destinations).map((name) => [name, storedBytes(shelves[name])] as const)),
+    expected: known(backups.map(({ name }) => [name, lastSize(name, shelves)] as const)),
+  };
 }
 
 /** One line a backup: what became of it. Nothing where JSON or silence was asked for. */

@@ -5,6 +5,7 @@ import { findTransform } from '../registry.ts';
 import { captureTask } from './capture.ts';
 import { describeTask, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
 import { plannedMade, type RunFacts, sourceFacts } from './facts.ts';
+import { foreignShelves } from './foreign-shelf.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
 import { atOneMoment } from './moment.ts';
 import { plannedParts } from './parts.ts';
@@ -44,6 +45,7 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const documents = destinations.map((name) => describeTask(plan, name, writersAt([...work, ...copying], name)));
   const closing = closingHooks(plan, [...before, ...work], copying, facts);
   const requirements = [
+    ...foreignShelves(plan, facts),
     ...parts.flatMap(({ name, requirements: own }) => own.map((requirement) => ({ ...requirement, backups: [name] }))),
     ...moments.flatMap(({ group, moment }) =>
       moment.requirements.map((requirement) => ({ ...requirement, backups: group.members })),

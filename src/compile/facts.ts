@@ -16,6 +16,8 @@ export type ShelfFacts =
       items: Readonly<Record<string, Item[]>>;
       digests: Readonly<Record<string, string>>;
       blocked: Readonly<Record<string, string>>;
+      /** Bytes of each backup of the plan's folder, by id; absent where nobody looked. */
+      sizes?: Readonly<Record<string, number>>;
     }
   | { unknown: string };
 

@@ -13,6 +13,7 @@ import { backupOutcomes, exitCodeOf } from './actions/outcome.ts';
 import { performer, refuseUnfit } from './actions/perform.ts';
 import { openPlaces } from './actions/places.ts';
 import { type BackupOutcome, type RunRecord, runRecord } from './actions/record.ts';
+import type { Stored } from './actions/room.ts';
 import { runnerVersion } from './actions/version.ts';
 import { openConnections } from './connections.ts';
 import { startGuard } from './guard.ts';
@@ -37,6 +38,8 @@ export type RunOptions = {
   destinations?: Readonly<Record<string, Destination>>;
   /** What was found on PATH before the graph was compiled: manifests record the versions. */
   programs?: Facts['programs'];
+  /** What lies at the destinations, for their quotas; a destination that is not named is not limited. */
+  stored?: Stored;
   /** With which credentials destinations are opened; default `use`. */
   purpose?: Opening['purpose'];
 };
@@ -120,6 +123,7 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     programs: options.programs ?? {},
     confirm: options.confirm ?? null,
     lockTimeout: options.lockTimeout ?? 0,
+    stored: options.stored ?? { at: new Map(), expected: new Map() },
     leases: new Map(),
     anomalies: new Map(),
     unfit: new Map(),

@@ -26,8 +26,9 @@ export type PromiseRow = {
   backup: string;
   rpo: string | null;
   rto: string | null;
-  /** Copies with the live data, and those of them that are off-site. */
+  /** Copies with the live data, on how many media those of the destinations lie, and how many of them are off-site. */
   copies: number;
+  media: number;
   offSite: number;
   /** How far back the longest rule of its retentions reaches; `for ever` when nothing is pruned somewhere. */
   oldest: string;
@@ -48,6 +49,7 @@ export function promises(resolved: ResolvedPlan): PromiseRow[] {
       rpo: rpo ? written(rpo) : null,
       rto: rto ? written(rto) : null,
       copies: 1 + whole.length,
+      media: new Set(whole.map(({ name }) => resolved.destinations[name]?.medium)).size,
       offSite: whole.filter(({ name }) => resolved.destinations[name]?.offSite).length,
       oldest: oldestReach(backup),
       proof: proofOf(backup),

@@ -43,7 +43,7 @@ export function effectivePlanOf(
   plan: Plan,
   loaded: Loaded,
 ): { effective: EffectivePlan; written: MergedBackup[]; problems: Problem[] } {
-  const { version, name, timezone = 'UTC', objectives, hooks } = plan;
+  const { version, name, id, timezone = 'UTC', objectives, hooks } = plan;
   const written = mergedBackups(plan);
   const building: Building = {
     plan,
@@ -56,6 +56,7 @@ export function effectivePlanOf(
   const effective: EffectivePlan = {
     version,
     name,
+    ...(id !== undefined && { id }),
     timezone,
     ...(objectives && { objectives }),
     ...(plan.secrets && { secrets: secretsOf(plan, loaded) }),

@@ -26,9 +26,22 @@ export function resolvePlan(plan: Plan, loaded: Loaded): { resolved: ResolvedPla
 }
 
 function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
-  const { name, timezone, objectives, secrets = {}, signing, destinations, hooks, backups, groups = {} } = effective;
+  const {
+    name,
+    id,
+    timezone,
+    objectives,
+    secrets = {},
+    signing,
+    destinations,
+    hooks,
+    backups,
+    groups = {},
+  } = effective;
   return {
     name,
+    id: id ?? name,
+    claimsId: id !== undefined,
     file: loaded.file,
     directory: dirname(loaded.file),
     digest: createHash('sha256').update(JSON.stringify(effective)).digest('hex'),
@@ -51,6 +64,9 @@ function settleDestination(spec: Destination, name: string): ResolvedDestination
     type: spec.type,
     spec: { ...spec },
     offSite: spec['off-site'] ?? false,
+    medium: spec.medium ?? spec.type,
+    ...(spec.quota && { quota: settle.settleQuota(spec.quota) }),
+    ...(spec.price !== undefined && { price: spec.price }),
     ...(minFree !== undefined && { minFree: settle.settleSize(minFree) }),
     ...(typeof spec.slow === 'object' && { dropAfter: settle.settleTimeout(spec.slow['drop-after']) }),
   };

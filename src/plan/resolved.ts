@@ -25,7 +25,7 @@ export type PlannedPlace =
 /** A source and where its programs run; absent: here. */
 export type ResolvedSource = Configured & { place?: PlannedPlace };
 
-export type Objectives = { rpo?: Duration; rto?: Duration; copies?: number; offSite?: number };
+export type Objectives = { rpo?: Duration; rto?: Duration; copies?: number; media?: number; offSite?: number };
 
 export type EnvironmentValue = string | { secret: string };
 
@@ -130,12 +130,22 @@ export type ResolvedGroup = {
 export type ResolvedDestination = Configured & {
   name: string;
   offSite: boolean;
+  /** The plan's word for what it is stored on; the type where it has none. */
+  medium: string;
   minFree?: number;
+  /** Bytes. */
+  quota?: { warn?: number; fail?: number };
+  /** Of 10^9 bytes a month. */
+  price?: number;
   dropAfter?: number;
 };
 
 export type ResolvedPlan = {
   name: string;
+  /** Tells it from another plan of that name; the name where the plan states no id. */
+  id: string;
+  /** Whether the plan states its id. */
+  claimsId: boolean;
   /** Absolute path of the plan's file; relative paths of a plan start at its directory. */
   file: string;
   directory: string;

@@ -14,6 +14,7 @@ import type {
   PlannedStep,
   PlannedStop,
   PlannedVerification,
+  ResolvedDestination,
   ResolvedGroup,
   SecretReference,
 } from './resolved.ts';
@@ -37,8 +38,19 @@ export function settleSecret({ optional = false, ...reference }: Written.SecretR
 }
 
 export function settleObjectives(written: Written.Objectives | undefined): Objectives {
-  const { rpo, rto, copies, 'off-site': offSite } = written ?? {};
-  return present({ rpo: given(rpo, duration), rto: given(rto, duration), copies, offSite }) as Objectives;
+  const { rpo, rto, copies, media, 'off-site': offSite } = written ?? {};
+  return present({ rpo: given(rpo, duration), rto: given(rto, duration), copies, media, offSite }) as Objectives;
+}
+
+/** From four fifths on a run warns, where the plan says nothing else. */
+const usualWarning = 0.8;
+
+export function settleQuota(written: Written.Quota): NonNullable<ResolvedDestination['quota']> {
+  const fail = given(written.fail, size);
+  const of = (part: number) => (fail === undefined ? undefined : Math.round(fail * part));
+  const { warn } = written;
+  const from = warn === undefined ? of(usualWarning) : warn.endsWith('%') ? of(fraction(warn)) : size(warn);
+  return present({ warn: from, fail }) as NonNullable<ResolvedDestination['quota']>;
 }
 
 const tiers: Tier[] = ['hourly', 'daily', 'weekly', 'monthly', 'quarterly', 'yearly'];

@@ -33,10 +33,12 @@ export async function makeWorld(names: string[] = ['main', 'nas'], change: Parti
   const destinations: ResolvedPlan['destinations'] = {};
   for (const name of names) {
     await mkdir(join(root, name));
-    destinations[name] = { name, type: 'local', spec: { path: join(root, name) }, offSite: false };
+    destinations[name] = { name, type: 'local', spec: { path: join(root, name) }, offSite: false, medium: 'local' };
   }
   const plan: ResolvedPlan = {
     name: 'shop',
+    id: 'shop',
+    claimsId: false,
     file: join(root, 'plan.yaml'),
     directory: root,
     digest: '0'.repeat(64),

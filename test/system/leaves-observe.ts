@@ -1,6 +1,8 @@
 /** Everything that a plan leads to: what is found wrong, what is promised, what would be done, what secrets it reads. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { accountsOf } from '../../src/accounts/estimate.ts';
+import { accountsText } from '../../src/accounts/text.ts';
 import type { Manifest } from '../../src/catalog/format.ts';
 import { debts } from '../../src/commands/due.ts';
 import { asRestorer } from '../../src/commands/restore.ts';
@@ -105,7 +107,8 @@ async function* partsOf(plan: ResolvedPlan, warnings: string[]): AsyncGenerator<
 async function* everyPart(plan: ResolvedPlan, warnings: string[]): AsyncGenerator<string> {
   yield* texts([warnings, promises(plan)]);
   const facts = await factsOf(plan);
-  yield textOf(compileApply(plan, facts), plan);
+  const graph = compileApply(plan, facts);
+  yield textOf(graph, plan);
   const choices = plan.backups.map((backup) => ({
     backup: backup.name,
     id: idOf(backup.name, now),
@@ -120,6 +123,7 @@ async function* everyPart(plan: ResolvedPlan, warnings: string[]): AsyncGenerato
   yield textOf(compileVerify(plan, facts, { choices }), plan);
   yield textOf(compilePrune(plan, facts), plan);
   yield* texts([await debts(plan.backups, plan.timezone, [], now), await secrets(plan)]);
+  yield accountsText(accountsOf(plan, facts, graph));
 }
 
 /** Without what only repeats the plan: its digest; and a retention and a zone must be seen in what they decide. */
@@ -188,7 +192,9 @@ async function factsOf(plan: ResolvedPlan): Promise<RunFacts> {
   const shelves = Object.fromEntries(
     Object.keys(plan.destinations).map((name) => {
       const items = Object.fromEntries(plan.backups.map((backup) => [backup.name, history(backup)]));
-      return [name, { shelf: null as never, items, digests: {}, blocked: {} }];
+      const all = Object.entries(items).flatMap(([backup, own]) => own.map(({ id, time }) => ({ id, time, backup })));
+      const sizes = Object.fromEntries(all.map(({ id }) => [id, 3_000_000_000]));
+      return [name, { shelf: { entries: all } as never, items, digests: {}, blocked: {}, sizes }];
     }),
   );
   const images = { 'postgres:15': { programs: toolsOfServers, installed: installedOf(toolsOfServers) } };

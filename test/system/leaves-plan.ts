@@ -122,9 +122,10 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
   return {
     version: 1,
     name: 'rich',
+    id: 'rich-one',
     extends: 'base.yaml',
     timezone: 'Europe/Berlin',
-    objectives: { rpo: '30h', rto: '2h', copies: 3, 'off-site': 1 },
+    objectives: { rpo: '30h', rto: '2h', copies: 3, media: 1, 'off-site': 1 },
     secrets: {
       key: { file: 'secret-a' },
       'other-key': { file: 'secret-b' },
@@ -170,7 +171,15 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       small: [{ xz: { level: 9 } }, { aes: { key: { secret: 'key' }, iterations: 20000 } }],
     },
     destinations: {
-      main: { type: 'local', path: 'main', 'off-site': true, 'min-free': '1GiB' },
+      main: {
+        type: 'local',
+        path: 'main',
+        'off-site': true,
+        'min-free': '1GiB',
+        medium: 'disk',
+        price: 0.02,
+        quota: { warn: '90%', fail: '1TiB' },
+      },
       nas: { type: 'local', path: 'nas', 'off-site': false, slow: { 'drop-after': '10m' } },
       archive: { type: 'local', path: 'archive', mount: 'required', modes: { files: '0640', directories: '0750' } },
       ...buckets,
@@ -253,7 +262,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         retention: { main: 'newest', nas: 'tagged', archive: null },
         require: 2,
         schedule: '30 1,13 * * *',
-        objectives: { rpo: '14h', rto: '1h', copies: 3, 'off-site': 1 },
+        objectives: { rpo: '14h', rto: '1h', copies: 3, media: 2, 'off-site': 1 },
         expect: {
           'max-age': '15h',
           'min-size': '2MiB',

@@ -54,6 +54,7 @@ const quiet: Record<string, string> = {
     ]),
   ),
   'signing.public': 'acts at run time: see below',
+  'plan.id': 'acts at run time: see below',
   ...atRunTime(
     'test/kinds/s3.test.ts',
     `destination-s3.region destination-s3.endpoint destination-s3.path-style destination-s3.profile destination-s3.ca
@@ -184,6 +185,20 @@ describe('what acts only at run time', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain('is not mounted');
     expect(existsSync('/runner-is-not-mounted-here')).toBe(false);
+  });
+
+  it('id says whose the folder is', async () => {
+    const plan = (id: string, backup: string) => {
+      const source = { type: 'command', run: ['echo', 'text'] };
+      const backups = { [backup]: { source, destinations: [{ type: 'local', path: at('owned', 'main') }] } };
+      return writePlan(at('owned'), { version: 1, name: 'small', id, backups }, `${id}-${backup}.yaml`);
+    };
+    mkdirSync(at('owned'), { recursive: true });
+    expect((await runner(['apply', plan('first', 'text')])).exitCode).toBe(0);
+    const other = await runner(['apply', plan('second', 'text')]);
+    expect(other.exitCode).toBe(4);
+    expect(other.stderr).toContain('belongs to another plan (id "first", this one is "second")');
+    expect((await runner(['apply', plan('first', 'renamed')])).exitCode).toBe(0);
   });
 
   it.each([

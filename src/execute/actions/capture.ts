@@ -13,6 +13,7 @@ import { anomaliesOf } from './expectations.ts';
 import type { Found } from './findings.ts';
 import { programsOf } from './programs.ts';
 import { progressOf } from './progress.ts';
+import { settleRoom, withRoom } from './room.ts';
 
 const nothing = { id: '', key: '', size: '', sha256: '', tier: '', error: '' };
 
@@ -25,24 +26,28 @@ export async function capture(action: CaptureAction, run: RunContext, context: P
   const from = new Date();
   if (action.parts.length === 0)
     throw new RunnerError(`it is not known what there is to be read of "${action.backup}"`);
-  const place = await identify(action, from, run, context);
+  const place = await withRoom(await identify(action, from, run, context), action, run);
   if (place.wanted.length === 0 && place.lost.length === 0)
     return { outputs: nothing, message: 'no destination wants a backup of these tiers now' };
   if (place.wanted.length === 0) throw new RunnerError(`no destination can be used: ${sentences(place.lost)}`);
   const programs = programsOf(run, context);
+  const made = { names: [] as string[], bytes: 0 };
   const stages = action.branches.flatMap((branch) => branch.stages);
   try {
     await programs.runAll(stages.flatMap(({ prepare }) => prepare ?? []));
     const copies = await Promise.all(place.wanted.map((one) => openCopy(one, place, run)));
     try {
       const parts = await readParts(action, place, copies, run, context);
+      made.bytes = parts.reduce((sum, { streamed }) => sum + streamed.size, 0);
       const moment = momentOf(action, from, run, context);
       const seconds = (performance.now() - began) / 1000;
       return await commit(action, place, copies, { parts, moment, seconds }, run, context);
     } finally {
+      made.names = copies.flatMap(({ name, isCommitted }) => (isCommitted ? [name] : []));
       await undoCopies(copies, run, context);
     }
   } finally {
+    settleRoom(place, made, run);
     await cleanUp(
       action,
       stages.flatMap(({ cleanup }) => cleanup ?? []),

@@ -10,6 +10,7 @@ import type { SetPlan } from './capture-set.ts';
 import type { Holding } from './hold.ts';
 import type { Places } from './places.ts';
 import type { CommandEntry } from './record.ts';
+import type { Stored } from './room.ts';
 
 /** An artifact that was proven whole before anything of it is used. Size in bytes, hash in hex. */
 export type Admitted = {
@@ -40,6 +41,7 @@ export type RunContext = {
   confirm: ((text: string) => Promise<boolean>) | null;
   /** Seconds to wait for another run's lease. */
   lockTimeout: number;
+  stored: Stored;
   leases: Map<string, HeldLease>;
   /** Backups of this run that look wrong, and why: they are committed and prune nothing. */
   anomalies: Map<string, string>;

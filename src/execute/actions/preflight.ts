@@ -17,6 +17,7 @@ import {
   secretProblem,
 } from './requirements.ts';
 import { type Asked, askedOf } from './requirements-there.ts';
+import { quotaWarnings } from './room.ts';
 import { shelfFormat } from './settle.ts';
 
 /**
@@ -70,7 +71,8 @@ async function findings(requirement: Requirement, run: RunContext, context: Perf
   if (asked) return await check(asked, run, context);
   if (requirement.need === 'fact') return foundFindings(requirement.problem);
   const problem = await problemOf(requirement, run);
-  return { problems: problem === null ? [] : [problem], warnings: [] };
+  const warnings = requirement.need === 'destination' ? quotaWarnings(requirement.destination, run) : [];
+  return { problems: problem === null ? [] : [problem], warnings };
 }
 
 /** A secret that is missing is told once, and not again by everything that needs it. */

@@ -2,6 +2,7 @@ import { parseId, setOf } from '../../catalog/identity.ts';
 import { type Removal, removeBackups } from '../../catalog/remove.ts';
 import { judgeUnit } from '../../catalog/sets.ts';
 import { readShelf, type Shelf } from '../../catalog/shelf.ts';
+import { listedSize } from '../../catalog/sizes.ts';
 import type { Destination } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
@@ -13,6 +14,7 @@ import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';
 import { unreadable } from './prune-keepers.ts';
+import { storedMore } from './room.ts';
 
 type PruneAction = Extract<Action, { do: 'prune' }>;
 
@@ -56,6 +58,7 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
         reasons,
       }),
   });
+  for (const { entry } of items) if (removed.includes(entry.id)) storedMore(run, name, -(listedSize(entry) ?? 0));
   const kept = left.map(({ message }) => message);
   const spared = previewed.size - removed.length;
   const message = [`deleted ${removed.length}`, ...(spared > 0 ? [`${spared} that were to go are kept`] : []), ...kept];

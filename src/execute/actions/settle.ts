@@ -10,8 +10,8 @@ import { stillOurs } from './lease.ts';
 
 /** Whose shelf it is. Throws (exit 4) when it is another plan's. */
 export async function shelfFormat(run: RunContext, destination: Destination, create: boolean): Promise<FormatState> {
-  const { name } = run.plan;
-  return await checkFormat(destination, name, name, { create, now: new Date() });
+  const { name, id } = run.plan;
+  return await checkFormat(destination, name, id, { create, now: new Date() });
 }
 
 /** Interrupted captures are rolled forward or removed, interrupted removals are finished. */

@@ -7,6 +7,7 @@ import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
 import { progressOf } from './progress.ts';
+import { noRoomAt, storedMore } from './room.ts';
 import { copyBackup, type Target } from './sync-copy.ts';
 
 export type SyncAction = Extract<Action, { do: 'sync' }>;
@@ -33,11 +34,17 @@ export async function sync(action: SyncAction, run: RunContext, context: Perform
   let bytes = 0;
   for (const item of items) {
     context.signal.throwIfAborted();
+    const full = await noRoomAt(here, item.bytes, run);
+    if (full !== null) {
+      problems.push(`${item.id} does not fit at "${name}": ${full}`);
+      break;
+    }
     const sources = item.from.map((from) => others.find((stand) => stand.name === from)!.destination);
     const tried = await copyBackup(item, targetOf(action, item, here, run), sources, { run, context, onBytes });
     problems.push(...tried.problems);
     if (tried.size !== null) copied += 1;
     bytes += tried.size ?? 0;
+    storedMore(run, name, tried.size ?? 0);
     if (tried.isTargetLost) break;
   }
   const message = [`copied ${copied}, ${formatSize(bytes)}`, ...problems].join('; ');

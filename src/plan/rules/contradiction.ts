@@ -1,4 +1,5 @@
-import { formatDuration } from '../../units.ts';
+import { formatDuration, parseSize } from '../../units.ts';
+import { childPointer } from '../position.ts';
 import type { PlannedAssertion, ResolvedBackup } from '../resolved.ts';
 import type { Finding, Rule, RuleContext } from './rule.ts';
 
@@ -6,13 +7,37 @@ export const contradiction: Rule = {
   id: 'contradiction',
   severity: 'error',
   waivable: false,
-  check: (context) =>
-    context.resolved.backups.flatMap((backup) => [
+  check: (context) => [
+    ...context.resolved.backups.flatMap((backup) => [
       ...ages(backup, context),
       ...bounds(backup, context),
       ...levels(backup, context),
     ]),
+    ...quotas(context),
+  ],
 };
+
+/** A warning that comes too late, or a part of nothing. */
+function quotas(context: RuleContext): Finding[] {
+  return Object.entries(context.effective.destinations).flatMap(([name, { quota }]): Finding[] => {
+    const { warn, fail } = quota ?? {};
+    if (warn === undefined) return [];
+    const at = { pointer: quotaPointer(name, context), backups: [] };
+    if (warn.endsWith('%')) {
+      const message = `"${warn}" is a part of "fail", which the quota of "${name}" does not state`;
+      return fail === undefined ? [{ ...at, message, expected: 'a size such as 800GiB' }] : [];
+    }
+    if (fail === undefined || parseSize(warn)! <= parseSize(fail)!) return [];
+    return [{ ...at, message: `the quota of "${name}" warns only when it is used up`, expected: `at most ${fail}` }];
+  });
+}
+
+/** A destination that is written inside a backup has no section of its own. */
+function quotaPointer(name: string, context: RuleContext): string {
+  if (context.plan.destinations?.[name]) return `${childPointer('/destinations', name)}/quota/warn`;
+  const user = context.resolved.backups.find(({ destinations }) => destinations.some((use) => use.name === name));
+  return context.at(user!, 'destinations');
+}
 
 function ages(backup: ResolvedBackup, context: RuleContext): Finding[] {
   const gap = context.gap(backup);

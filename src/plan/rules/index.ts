@@ -4,6 +4,7 @@ import { cannotOpen, needsKeyring } from './cannot-open.ts';
 import { contradiction } from './contradiction.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import { fewerCopies } from './fewer-copies.ts';
+import { fewerMedia } from './fewer-media.ts';
 import { fewerOffSite } from './fewer-off-site.ts';
 import { groupMembers } from './group-members.ts';
 import { layoutCollision } from './layout-collision.ts';
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   rpoUnreachable,
   retentionKeepsNothing,
   fewerCopies,
+  fewerMedia,
   fewerOffSite,
   unencryptedCopy,
   noRestoreTest,

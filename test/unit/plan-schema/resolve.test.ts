@@ -18,7 +18,13 @@ describe('a small plan', () => {
     const { resolved, directory } = await read(small);
     expect(resolved).toMatchObject({ name: 'notes', timezone: 'UTC', directory, secrets: {}, objectives: {} });
     expect(resolved!.destinations).toEqual({
-      local: { name: 'local', type: 'local', spec: { type: 'local', path: join(directory, 'copies') }, offSite: false },
+      local: {
+        name: 'local',
+        type: 'local',
+        spec: { type: 'local', path: join(directory, 'copies') },
+        offSite: false,
+        medium: 'local',
+      },
     });
     expect(resolved!.backups).toEqual([
       {
@@ -296,6 +302,7 @@ backups:
         rpo: '25h',
         rto: '1h',
         copies: 3,
+        media: 1,
         offSite: 1,
         oldest: '7 years',
         proof: 'checksum, content, checksum every 7d, restore every 7d',

@@ -119,6 +119,12 @@ const cases: Case[] = [
     { head: 'objectives: { copies: 2 }' },
   ],
   [
+    'fewer-media',
+    { backup: '    objectives: { media: 2 }' },
+    '9:5 backup "db" promises copies on 2 different media and has 1 (local) [destinations of other types, or with another "medium", that take every backup]',
+    { backup: '    objectives: { media: 1 }' },
+  ],
+  [
     'fewer-off-site',
     { backup: '    objectives: { off-site: 1 }' },
     '9:5 backup "db" promises 1 off-site copy and has none [destinations with "off-site: true" that take every backup]',
@@ -218,6 +224,26 @@ ${backups}`;
       '    destinations: [nas, { main: { tiers: [yearly] } }]\n    objectives: { copies: 3, off-site: 1 }\n';
     expect(await said('fewer-copies', elsewhere(filtered))).toHaveLength(1);
     expect(await said('fewer-off-site', elsewhere(filtered))).toHaveLength(1);
+  });
+
+  it('3-2-1 holds with two media, and media are what the plan calls them', async () => {
+    const wanted = '    destinations: [nas, main]\n    objectives: { copies: 3, media: 2, off-site: 1 }\n';
+    expect(await said('fewer-media', elsewhere(wanted))).toHaveLength(1);
+    const named = elsewhere(wanted).replace('nas: { type: local,', 'nas: { type: local, medium: tape,');
+    for (const rule of ['fewer-media', 'fewer-copies', 'fewer-off-site']) expect(await said(rule, named)).toEqual([]);
+  });
+
+  it('a quota whose warning comes too late, or is a part of nothing', async () => {
+    const quota = (text: string) =>
+      elsewhere('    destinations: [nas]\n').replace('nas: { type: local,', `nas: { type: local, quota: { ${text} },`);
+    expect(await said('contradiction', quota('warn: 2GiB, fail: 1GiB'))).toEqual([
+      expect.stringContaining('the quota of "nas" warns only when it is used up [at most 1GiB]'),
+    ]);
+    expect(await said('contradiction', quota('warn: 80%'))).toEqual([
+      expect.stringContaining('"80%" is a part of "fail", which the quota of "nas" does not state'),
+    ]);
+    for (const right of ['fail: 1GiB', 'warn: 1GiB', 'warn: 80%, fail: 1GiB', 'warn: 1GiB, fail: 1GiB'])
+      expect(await said('contradiction', quota(right))).toEqual([]);
   });
 
   it('no-restore-test: advice', async () => {

@@ -6,9 +6,10 @@ const hash = 'a'.repeat(64);
 export const whole: Plan = {
   version: 1,
   name: 'shop',
+  id: 'shop-berlin',
   extends: 'base.yaml',
   timezone: 'Europe/Berlin',
-  objectives: { rpo: '25h', rto: '1h', copies: 3, 'off-site': 1 },
+  objectives: { rpo: '25h', rto: '1h', copies: 3, media: 2, 'off-site': 1 },
   secrets: {
     env: { env: 'DB_PASSWORD', optional: true },
     file: { file: '/etc/key', optional: false },
@@ -217,6 +218,9 @@ export const whole: Plan = {
       'min-free': '1GiB',
       'off-site': true,
       slow: { 'drop-after': '10m' },
+      medium: 'disk',
+      price: 0.02,
+      quota: { warn: '80%', fail: '1TiB' },
     },
     cloud: {
       type: 's3',

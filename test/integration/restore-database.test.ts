@@ -94,7 +94,7 @@ describe('over a live database', () => {
     const outcome = await world.restore();
     expect(outcome.exitCode).toBe(2);
     expect(outcome.backups[0]?.message).toContain('is not what was backed up');
-    expect(world.server.log()).toEqual([]);
+    expect(world.server.log()).toEqual(['orders_runner_new like orders', 'drop orders_runner_new']);
     expect(world.server.get('orders')).toEqual(old);
     expect(existsSync(`${world.root}/service`)).toBe(false);
   });
@@ -306,7 +306,7 @@ describe('the preview', () => {
       `replace the live data in database "orders" of the renaming server at /server by ${id} (a safety copy of it is kept)`,
     );
     const order = [
-      `check ${id}`,
+      `look at ${id}`,
       `restore ${id} in orders_runner_new\n`,
       'orders_runner_new orders\n',
       `get main:${id} |`,

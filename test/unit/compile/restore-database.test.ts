@@ -16,7 +16,7 @@ const step = { run: ['true'] };
 const facts: RunFacts = { programs: {}, inspections: {}, shelves: {}, now: new Date(0) };
 const id = 'orders-20261121T020000Z-abcdef';
 
-function graphOf(type: string, change: Partial<RestorePiece> = {}, after = [step]): Graph {
+function graphOf(type: string, change: Partial<RestorePiece> = {}, after = [step], sealed: object = {}): Graph {
   const source = { name: 'orders', type, spec: { type, root: '/server', database: 'orders' } };
   const backup = {
     name: 'orders',
@@ -50,7 +50,7 @@ function graphOf(type: string, change: Partial<RestorePiece> = {}, after = [step
     groups: [],
     backups: [backup],
   } as unknown as ResolvedPlan;
-  const manifest = { id, source: {}, artifacts: [{ purpose: 'data', key: `${id}.tar`, stages: [] }] };
+  const manifest = { id, source: {}, artifacts: [{ purpose: 'data', key: `${id}.tar`, stages: [] }], ...sealed };
   const piece: RestorePiece = {
     part: { name: null, purpose: 'data' },
     source,
@@ -77,6 +77,22 @@ function shape({ tasks }: Graph): string[] {
     return `${task}${scopes.length > 0 ? ` in ${scopes.join(' ')}` : ''} <- ${waits.join(' ')}`.trim();
   });
 }
+
+describe('the bytes of an artifact', () => {
+  const isHashedFirst = (graph: Graph) =>
+    graph.tasks.flatMap(({ action }) => (action.do === 'admit' ? [action.onTheWay !== true] : []));
+
+  it('are hashed on the way where the result can be thrown away', () => {
+    expect(isHashedFirst(graphOf('renaming'))).toEqual([false]);
+    expect(isHashedFirst(graphOf('fixed', { replaces: false }))).toEqual([false]);
+  });
+
+  it('are hashed before any program sees them where a key says whose they are, and before anything is loaded over', () => {
+    expect(isHashedFirst(graphOf('renaming', {}, [step], { mac: { alg: 'hmac-sha256' } }))).toEqual([true]);
+    expect(isHashedFirst(graphOf('fixed'))).toEqual([true]);
+    expect(isHashedFirst(graphOf('renaming', { part: { name: 'globals', purpose: 'globals' } }))).toEqual([true]);
+  });
+});
 
 describe('a restore into a server', () => {
   it('that renames: beside, stop, names, start, after, copy, and only then the old goes', () => {

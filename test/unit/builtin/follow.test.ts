@@ -76,7 +76,7 @@ describe('follow', () => {
     [
       'exits 3',
       'mkdir dump; echo x > dump/1.dat; sleep 0.2; echo "no more room" >&2; exit 3',
-      /no more room[^]*sh ended with exit code 3/,
+      /no more room\s[\s\S]*sh ended with exit code 3/,
     ],
     ['is killed', 'mkdir dump; echo x > dump/1.dat; kill -9 $$', /sh ended with SIGKILL/],
   ])('fails with a program that %s, and the archive has no end', async (_how, script, said) => {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './measure.mjs';
 
-const names = ['startup', 'retention', 'listing', 'capture', 'memory'];
+const names = ['startup', 'retention', 'listing', 'capture', 'memory', 'fan-out'];
 const missed = names.filter((name) => {
   console.log(`\n== ${name}`);
   const { status } = spawnSync(process.execPath, [join(root, 'bench', `${name}.mjs`)], { stdio: 'inherit' });

@@ -63,7 +63,7 @@ async function measure(copies) {
   const { size, failed } = await fanOut(Readable.from(chunks(), { objectMode: false }), sinks, {
     signal: new AbortController().signal,
   });
-  for (const { sink } of sinks) await sink.prepare();
+  await Promise.all(sinks.map(({ sink }) => sink.prepare()));
   const seconds = (performance.now() - began) / 1000;
   if (size !== bytes || failed.length > 0) throw new Error(`wrote ${size} of ${bytes} bytes; ${failed.length} failed`);
   for (const { sink } of sinks) await sink.abort();

@@ -3,7 +3,7 @@ import { unitsOf } from '../plan/groups.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findTransform } from '../registry.ts';
 import { captureTask } from './capture.ts';
-import { describeTask, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
+import { describeTask, inOrder, leaseScope, leaseScopes, preflightTask, secretsOf, settleTasks } from './common.ts';
 import { plannedMade, type RunFacts, sourceFacts } from './facts.ts';
 import { foreignShelves } from './foreign-shelf.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
@@ -58,11 +58,10 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
     command: 'apply',
     tasks: [
       preflightTask(plan, destinations, requirements),
-      ...settles,
+      ...inOrder(settles, destinations),
       ...before,
       ...work,
-      ...copying,
-      ...documents,
+      ...inOrder([...copying, ...documents], destinations),
       ...closing,
     ],
     scopes: [

@@ -64,6 +64,19 @@ export function settleTasks(plan: ResolvedPlan, destinations: string[], needs: T
   }));
 }
 
+/**
+ * Whoever holds the lease of a destination holds those before it too: of two runs at once one gets everything, and not each
+ * a part.
+ */
+export function inOrder(tasks: readonly Task[], destinations: readonly string[]): Task[] {
+  const leases = destinations.map(leaseScope);
+  return tasks.map((task) => {
+    const last = Math.max(...task.within.map((scope) => leases.indexOf(scope)));
+    const others = task.within.filter((scope) => !leases.includes(scope));
+    return { ...task, within: [...leases.slice(0, last + 1), ...others] };
+  });
+}
+
 /** RECOVERY.md is written again by every run that changed the shelf. */
 export function describeTask(plan: ResolvedPlan, destination: string, needs: Task['needs']): Task {
   return {

@@ -1,6 +1,6 @@
 import type { Graph, ShelfView, Task } from '../graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
-import { describeTask, leaseScope, leaseScopes, preflightTask, settleTasks } from './common.ts';
+import { describeTask, inOrder, leaseScope, leaseScopes, preflightTask, settleTasks } from './common.ts';
 import type { RunFacts } from './facts.ts';
 import { chosenBackups, destinationsOf } from './prune.ts';
 import { seal } from './seal.ts';
@@ -69,7 +69,10 @@ export function compileSync(
     format: 'runner/graph@1',
     plan: { name: plan.name, digest: plan.digest },
     command: 'sync',
-    tasks: [preflightTask(plan, targets, []), ...settleTasks(plan, targets, ready), ...tasks, ...documents],
+    tasks: [
+      preflightTask(plan, targets, []),
+      ...inOrder([...settleTasks(plan, targets, ready), ...tasks, ...documents], targets),
+    ],
     scopes: leaseScopes(targets),
     shelf,
   });

@@ -53,6 +53,8 @@ export interface Destination {
   readonly name: string;
   /** Where `write` cannot refuse an overwrite for sure: the lease then looks twice before it counts on being alone. */
   readonly exclusive?: false;
+  /** Seconds between the signs of life of who holds a lease there, where one costs more than a moment. Default 15. */
+  readonly beat?: number;
   /** Opens a sink for a large object. A journal has `attempt`, so that what is left of it can be removed. */
   put(key: string, attempt: string, placement?: Placement): Promise<Sink>;
   /**
@@ -85,6 +87,10 @@ export interface Destination {
   examine?(demands: Demands): Promise<Found[]>;
   /** The id of the backup that the store itself knows by another name (a commit); null where it knows none. */
   find?(text: string): Promise<string | null>;
+  /** Checks the store's own structures; rejects with what is wrong. Only where it has such. */
+  check?(): Promise<void>;
+  /** Gives back the space of what was removed, where that takes a step of its own. Called once a run, at its end. */
+  reclaim?(): Promise<void>;
   /** Free bytes, or null where the store does not say. */
   free(): Promise<number | null>;
   /** The store's own clock. */
@@ -98,6 +104,11 @@ export class KeyExists extends Error {
 
 export class KeyMissing extends Error {
   override readonly name = 'KeyMissing';
+}
+
+/** The store has the object, and cannot give its bytes back: what is kept there is damaged. The message says so. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
 }
 
 /** The object is in a class that must be thawed before it can be read. The message says so, and how. */
@@ -122,6 +133,8 @@ export interface DestinationKind<Spec = never> {
   readonly type: string;
   /** True where the store itself seals what it holds with a key of the plan's, so that its provider cannot read it. */
   encrypts?(spec: Spec): boolean;
+  /** True where what is equal in several backups is stored once, which compressed and encrypted streams are not. */
+  readonly deduplicates?: true;
   /** True where it takes the members of a tar stream as plain files: only untransformed sources of folders can go there. */
   readonly plainTree?: true;
   /** Where such a one shows the newest files of a backup: a folder that no other backup may have. */

@@ -3,6 +3,7 @@
 import type { DestinationKind } from './destination.ts';
 import { git } from './destinations/git/index.ts';
 import { local } from './destinations/local/index.ts';
+import { restic } from './destinations/restic/index.ts';
 import { s3 } from './destinations/s3/index.ts';
 import { sftp } from './destinations/sftp/index.ts';
 import type { SourceKind, TransformKind } from './kind.ts';
@@ -28,7 +29,7 @@ export type AnyDestination = DestinationKind<object>;
 
 export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb, mongodb];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
-export const destinations: readonly AnyDestination[] = [local, s3, sftp, git];
+export const destinations: readonly AnyDestination[] = [local, s3, sftp, git, restic];
 
 function byType<Kind extends { type: string }>(role: string, kinds: readonly Kind[]): (type: string) => Kind {
   const index = new Map(kinds.map((kind) => [kind.type, kind]));

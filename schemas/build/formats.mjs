@@ -89,5 +89,9 @@ export const formats = {
     pattern: /^(?:retention|[1-9][0-9]{0,8}[smh]|[1-9][0-9]{0,4}[dwy])$/,
     expected: '`retention` or a duration such as 30d',
   },
+  'restic-repository': {
+    pattern: /^(?:\/|[a-z][a-z0-9]*:)[^\0\n]+$/,
+    expected: 'an absolute path, or a repository such as sftp:backup@nas:/srv/restic',
+  },
   sha256: { pattern: /^[0-9a-fA-F]{64}$/, expected: '64 hexadecimal digits' },
 };

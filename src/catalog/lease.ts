@@ -24,9 +24,9 @@ export type LeaseOptions = {
   /** Seconds to wait for another holder; 0: not at all. */
   timeout: number;
   signal: AbortSignal;
-  /** Seconds between heartbeats; default 15. */
+  /** Seconds between heartbeats; default 15, or what the destination wants. */
   beat?: number;
-  /** Seconds without a heartbeat after which a holder counts as gone; default 120. */
+  /** Seconds without a heartbeat after which a holder counts as gone; default 8 heartbeats, at least 120. */
   expiry?: number;
 };
 
@@ -37,8 +37,8 @@ export async function acquireLease(
   run: string,
   o: LeaseOptions,
 ): Promise<Lease> {
-  const beat = o.beat ?? 15;
-  const watch = { expiry: o.expiry ?? 120, glance: beat * 1.4 };
+  const beat = o.beat ?? destination.beat ?? 15;
+  const watch = { expiry: o.expiry ?? Math.max(120, 8 * beat), glance: beat * 1.4 };
   const deadline = performance.now() + o.timeout * 1000;
   for (;;) {
     o.signal.throwIfAborted();

@@ -125,6 +125,7 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
     lockTimeout: options.lockTimeout ?? 0,
     stored: options.stored ?? { at: new Map(), expected: new Map() },
     leases: new Map(),
+    thinned: new Set(),
     anomalies: new Map(),
     unfit: new Map(),
     sets: new Map(),

@@ -43,6 +43,12 @@ function contextOf(given: Omit<Given, 'written'>, written: readonly MergedBackup
       return gaps.get(schedule)!;
     },
     encrypts: (type) => findTransform(type).encrypts,
+    compresses: (type) => findTransform(type).compresses,
+    seals: (name) => {
+      const { type, spec } = resolved.destinations[name]!;
+      return findDestination(type).encrypts?.(spec) ?? false;
+    },
+    deduplicates: (name) => findDestination(resolved.destinations[name]!.type).deduplicates ?? false,
     describe: (name) => {
       const { type, spec } = resolved.destinations[name]!;
       return findDestination(type).describe(spec);

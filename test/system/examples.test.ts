@@ -216,6 +216,14 @@ const needs: Record<string, Need> = {
       return { env, end: () => server.stop() };
     },
   },
+  'restic.yaml': {
+    programs: ['tar', 'restic'],
+    make: (folder) => {
+      mkdirSync(join(folder, 'papers'));
+      writeFileSync(join(folder, 'papers', 'deed.txt'), 'of the house\n');
+    },
+    start: async (folder) => ({ env: { REPOSITORY: join(folder, 'repository') }, end: async () => {} }),
+  },
   'command.yaml': {
     programs: [],
     make: (folder) => {

@@ -65,6 +65,11 @@ const quiet: Record<string, string> = {
     s3-class-by-tier.recent s3-class-by-tier.hourly s3-class-by-tier.daily s3-class-by-tier.weekly s3-class-by-tier.monthly
     s3-class-by-tier.quarterly s3-class-by-tier.yearly`,
   ),
+  ...atRunTime(
+    'test/kinds/restic.test.ts and test/integration/restic.test.ts',
+    `destination-restic.environment destination-restic.initialize destination-restic.prune destination-restic.read-data-subset
+    destination-restic.retry-lock destination-restic.cache`,
+  ),
 };
 
 /** Many places at once whose change is shown by the tests of a kind. */

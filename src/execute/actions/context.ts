@@ -47,6 +47,8 @@ export type RunContext = {
   anomalies: Map<string, string>;
   /** Backups of this run that cannot be made, and why: the first task of each fails with it. */
   unfit: Map<string, string>;
+  /** Destinations at which this run has removed backups. */
+  thinned: Set<string>;
   /** By the name of a consistency group: what its members of this run have in common. */
   sets: Map<string, Promise<SetPlan>>;
   admitted: Map<string, Admitted>;

@@ -33,11 +33,23 @@ export async function lease(
 export async function releaseLease(
   { destination }: Extract<Action, { do: 'release-lease' }>,
   run: RunContext,
+  context: PerformContext,
 ): Promise<Performed> {
   const held = run.leases.get(destination);
   run.leases.delete(destination);
   await held?.release();
+  if (run.thinned.delete(destination)) await reclaim(destination, run, context);
   return {};
+}
+
+/** It may take long, so others are let in before it. What was removed is gone, whether or not its space comes back now. */
+async function reclaim(name: string, run: RunContext, context: PerformContext): Promise<void> {
+  try {
+    await (await run.places.open(name)).reclaim?.();
+  } catch (error) {
+    const message = `destination "${name}": the space of what was deleted is not given back yet: ${textOf(error)}`;
+    context.emit({ event: 'notice', level: 'warning', task: context.id, message });
+  }
 }
 
 /** Rejects unless this run still holds the destination's lease. */

@@ -95,6 +95,6 @@ async function perform(action: Action, run: RunContext, context: PerformContext)
     case 'lease':
       return await lease(action, run, context);
     case 'release-lease':
-      return await releaseLease(action, run);
+      return await releaseLease(action, run, context);
   }
 }

@@ -59,6 +59,7 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
       }),
   });
   for (const { entry } of items) if (removed.includes(entry.id)) storedMore(run, name, -(listedSize(entry) ?? 0));
+  if (removed.length > 0) run.thinned.add(name);
   const kept = left.map(({ message }) => message);
   const spared = previewed.size - removed.length;
   const message = [`deleted ${removed.length}`, ...(spared > 0 ? [`${spared} that were to go are kept`] : []), ...kept];

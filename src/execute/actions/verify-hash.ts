@@ -1,7 +1,7 @@
 import { Damaged } from '../../catalog/document.ts';
 import { manifestKey } from '../../catalog/keys.ts';
 import { sha256Of } from '../../catalog/manifest.ts';
-import { type Destination, KeyMissing } from '../../destination.ts';
+import { type Destination, KeyMissing, Unreadable } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
@@ -48,12 +48,25 @@ export async function verifyByHash(
       ...(problem === null ? {} : { message: problem }),
     });
   }
+  for (const destination of sites.up) {
+    if (held.some(({ name }) => name === destination.name)) wrong.push(...(await storeProblem(destination)));
+  }
   if (wrong.length > 0) throw new RunnerError(`${id} is damaged at ${wrong.join('; ')}`);
   const untold = [...faults.map(({ name, fault }) => ({ name, error: fault })), ...sites.down];
   const message = untold.map(({ name, error }) => `"${name}": ${error.message}`).join('; ');
   if (held.length === 0 && untold.length > 0) throw new RunnerError(`${id} could not be verified: ${message}`);
   if (held.length === 0) throw new RunnerError(`${id} lies at none of ${action.destinations.join(', ')}`);
   return untold.length > 0 ? { outcome: 'partial', message: `not everywhere: ${message}` } : {};
+}
+
+/** What a store finds wrong with itself: the bytes of this backup may still be whole. */
+async function storeProblem(destination: Destination): Promise<string[]> {
+  try {
+    await destination.check?.();
+    return [];
+  } catch (error) {
+    return [`"${destination.name}", whose store is not whole: ${asError(error).message}`];
+  }
 }
 
 async function look(
@@ -93,6 +106,7 @@ export async function artifactProblem(
     return found.sha256 === sha256 ? null : `the bytes of ${key} have changed`;
   } catch (error) {
     if (error instanceof KeyMissing) return `${key} is missing`;
+    if (error instanceof Unreadable) return error.message;
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { cannotAnswer } from './cannot-answer.ts';
 import { cannotOpen, needsKeyring } from './cannot-open.ts';
 import { contradiction } from './contradiction.ts';
+import { defeatsDeduplication } from './defeats-deduplication.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import { fewerCopies } from './fewer-copies.ts';
 import { fewerMedia } from './fewer-media.ts';
@@ -48,5 +49,6 @@ export const rules: readonly Rule[] = [
   fewerMedia,
   fewerOffSite,
   unencryptedCopy,
+  defeatsDeduplication,
   noRestoreTest,
 ];

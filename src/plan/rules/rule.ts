@@ -27,6 +27,11 @@ export type RuleContext = {
   /** The longest time between two runs of the backup; null without a schedule, or with one that never runs. */
   gap(backup: ResolvedBackup): Gap | null;
   encrypts(transform: string): boolean;
+  compresses(transform: string): boolean;
+  /** Whether a destination itself seals what it holds, so that its provider cannot read it. */
+  seals(destination: string): boolean;
+  /** Whether a destination stores what is equal in several backups once. */
+  deduplicates(destination: string): boolean;
   /** Where a destination is, for a person. */
   describe(destination: string): string;
 };

@@ -8,7 +8,7 @@ export const unencryptedCopy: Rule = {
     context.resolved.backups.flatMap((backup): Finding[] => {
       if (backup.transforms.some(({ type }) => context.encrypts(type))) return [];
       return backup.destinations.flatMap(({ name }, index): Finding[] => {
-        if (!context.resolved.destinations[name]?.offSite) return [];
+        if (!context.resolved.destinations[name]?.offSite || context.seals(name)) return [];
         return [
           {
             pointer: context.at(backup, 'destinations', index),

@@ -286,6 +286,23 @@ export const whole: Plan = {
       quota: { warn: '80%', fail: '1TB' },
       slow: { 'drop-after': '10m' },
     },
+    deep: {
+      type: 'restic',
+      repository: 'sftp:backup@nas:/srv/restic',
+      password: { secret: 'file' },
+      environment: { A: 'b', C: { secret: 'env' } },
+      initialize: true,
+      prune: 'never',
+      'read-data-subset': '5%',
+      'retry-lock': '10m',
+      cache: '/var/cache/restic',
+      'min-free': '1GiB',
+      'off-site': true,
+      medium: 'disk',
+      price: 0.02,
+      quota: { warn: '80%', fail: '1TiB' },
+      slow: { 'drop-after': '10m' },
+    },
   },
   retention: {
     standard: {

@@ -303,6 +303,7 @@ export const whole: Plan = {
       quota: { warn: '80%', fail: '1TiB' },
       slow: { 'drop-after': '10m' },
     },
+    weekly: { type: 'restic', repository: '/srv/weekly', password: { secret: 'file' }, prune: 'after-forget' },
   },
   retention: {
     standard: {

@@ -116,6 +116,11 @@ export class Archived extends Error {
   override readonly name = 'Archived';
 }
 
+/** The store's credentials may not delete, and the plan says so: what was to go stays until `runner prune` comes. */
+export class MayNotDelete extends Error {
+  override readonly name = 'MayNotDelete';
+}
+
 /** Gives the text of a secret at the moment of use. */
 export type ReadSecret = (name: string) => Promise<string>;
 
@@ -139,6 +144,10 @@ export interface DestinationKind<Spec = never> {
   readonly plainTree?: true;
   /** Where such a one shows the newest files of a backup: a folder that no other backup may have. */
   shows?(spec: Spec, plan: string, backup: string): string;
+  /** How the store locks what belongs to a backup: for so many seconds, or as long as the retention keeps it; null where it does not. */
+  locks?(spec: Spec): number | 'retention' | null;
+  /** `elsewhere`: these credentials may not delete, and others that may are named (`prune-as`); `never`: none are. Null: they may. */
+  appendOnly?(spec: Spec): 'elsewhere' | 'never' | null;
   /** The programs it runs here among them. */
   requirements(name: string, spec: Spec): Requirement[];
   /** Where it is, for a person and for RECOVERY.md: a path or a URL without secrets. */

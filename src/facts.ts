@@ -1,11 +1,13 @@
 /** What is read from the machine and from the destinations before a graph is compiled. */
 import { readFile } from 'node:fs/promises';
+import { manifestKey } from './catalog/keys.ts';
 import { judgeUnit } from './catalog/sets.ts';
 import { readShelf, shelfOf } from './catalog/shelf.ts';
 import { sizesOf } from './catalog/sizes.ts';
 import { inspectionKey, type RunFacts, type ShelfFacts } from './compile/facts.ts';
 import { type Missing, type MissingOptions, missingAt } from './copies/missing.ts';
 import { type Stand, standOf } from './copies/stand.ts';
+import type { Destination } from './destination.ts';
 import { closeDestinations, type Opened, openDestinations } from './destinations/open.ts';
 import { secretReader } from './execute/secrets.ts';
 import type { Inspection } from './kind.ts';
@@ -13,8 +15,9 @@ import { unitsOf } from './plan/groups.ts';
 import { requiredLevels } from './plan/levels.ts';
 import type { ResolvedBackup, ResolvedPlan } from './plan/resolved.ts';
 import { findTransform } from './registry.ts';
-import type { Item } from './retention/decide.ts';
+import { decide, type Item } from './retention/decide.ts';
 import { pruneBlocked } from './retention/guard.ts';
+import type { RetentionPolicy } from './retention/policy.ts';
 import { readSources } from './source-facts.ts';
 
 type FactOptions = {
@@ -111,7 +114,8 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
       const tags = (unit[0]!.retention[name]?.tags.length ?? 0) > 0;
       const { judged } = await judgeUnit(shelf, destination, members, { tags, now });
       for (const [backup, all] of judged) {
-        const items = all.map(({ item }) => item);
+        const given = all.map(({ item }) => item);
+        const items = await withLocks(plan, given, unit[0]!.retention[name] ?? null, destination);
         facts.items[backup] = items;
         facts.digests[backup] = shelfOf(shelf, backup).digest;
         const blocked = pruneBlocked(items, now, clock);
@@ -122,4 +126,20 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Of what the retention would let go, what the store does not: so that nobody is shown a deletion that will not be. */
+async function withLocks(
+  plan: ResolvedPlan,
+  items: Item[],
+  policy: RetentionPolicy | null,
+  destination: Destination,
+): Promise<Item[]> {
+  if (!destination.locked || policy === null) return items;
+  const held = new Map<string, string>();
+  for (const { id } of decide(policy, plan.timezone, items).delete) {
+    const why = await destination.locked(manifestKey(plan.name, id));
+    if (why !== null) held.set(id, why);
+  }
+  return items.map((item) => (held.has(item.id) ? { ...item, held: held.get(item.id)! } : item));
 }

@@ -2,7 +2,7 @@
  * Deletion: first a tombstone that says what and why, then of each backup its manifest, signature, records and artifact, in
  * this order, so that at no moment a manifest stands without its artifact. A cut prune is resumed from its tombstone.
  */
-import { type Destination, KeyExists, KeyMissing } from '../destination.ts';
+import { type Destination, KeyExists, KeyMissing, MayNotDelete } from '../destination.ts';
 import { canonicalBytes, Damaged, MadeByNewer } from './document.ts';
 import { Format, type Removed, type Tombstone } from './format.ts';
 import { setOf } from './identity.ts';
@@ -24,6 +24,8 @@ export type RemovalResult = {
   removed: string[];
   /** Made by a newer runner: left alone, a sentence each. */
   refused: { id: string; message: string }[];
+  /** May not be deleted yet: they go another time. */
+  locked: { id: string; message: string }[];
 };
 
 /** Backups that one tombstone names; the lease is read again before each. */
@@ -40,7 +42,7 @@ export async function removeBackups(
   items: readonly Removal[],
   o: RemoveOptions,
 ): Promise<RemovalResult> {
-  const result: RemovalResult = { removed: [], refused: [] };
+  const result: RemovalResult = { removed: [], refused: [], locked: [] };
   for (const batch of batchesOf(items)) {
     const deleted: Tombstone['deleted'] = [];
     for (const set of batch) {
@@ -50,8 +52,12 @@ export async function removeBackups(
       const refused = places.flatMap(({ entry, place }) =>
         'refused' in place ? [{ id: entry.id, message: place.refused }] : [],
       );
+      const locked = places.flatMap(({ entry, place }) =>
+        'locked' in place ? [{ id: entry.id, message: `${entry.id} is ${place.locked}` }] : [],
+      );
       result.refused.push(...refused);
-      if (refused.length > 0) continue;
+      result.locked.push(...locked);
+      if (refused.length > 0 || locked.length > 0) continue;
       for (const [index, { entry, reasons }] of set.entries()) {
         const { place } = places[index]!;
         const artifactKeys = 'keys' in place ? place.keys : [];
@@ -95,9 +101,21 @@ export async function resumeRemovals(
   const removed: string[] = [];
   for (const tombstone of open) {
     await o.stillOurs();
-    removed.push(...(await carryOut(destination, plan, run, tombstone, o)));
+    try {
+      for (const { id } of tombstone.tombstone.deleted) await refuseLocked(destination, plan, id);
+      removed.push(...(await carryOut(destination, plan, run, tombstone, o)));
+    } catch (error) {
+      if (!(error instanceof MayNotDelete)) throw error;
+      problems.push(error.message);
+    }
   }
   return { removed, problems };
+}
+
+/** No prune of ours names what is locked: a tombstone that does was written by somebody else. */
+async function refuseLocked(destination: Destination, plan: string, id: string): Promise<void> {
+  const why = await destination.locked?.(manifestKey(plan, id));
+  if (why) throw new MayNotDelete(`A tombstone at ${destination.name} names ${id}, which is ${why}: it is kept.`);
 }
 
 async function writeTombstone(
@@ -153,8 +171,24 @@ export async function removalKeys(
   return [manifestKey(plan, id), signatureKey(plan, id), ...records, ...artifactKeys];
 }
 
-/** Where a backup's artifacts lie: as its manifest says, or by their names when that is damaged. */
-async function placeOf(destination: Destination, entry: ShelfEntry): Promise<{ keys: string[] } | { refused: string }> {
+type Place = { keys: string[] } | { refused: string } | { locked: string };
+
+/** Where a backup's artifacts lie, and whether it may go. */
+async function placeOf(destination: Destination, entry: ShelfEntry): Promise<Place> {
+  const found = await artifactsOf(destination, entry);
+  if (!destination.locked || 'refused' in found) return found;
+  for (const key of [entry.manifestKey, ...found.keys]) {
+    const why = await destination.locked(key);
+    if (why !== null) return { locked: why };
+  }
+  return found;
+}
+
+/** As its manifest says, or by their names when that is damaged. */
+async function artifactsOf(
+  destination: Destination,
+  entry: ShelfEntry,
+): Promise<{ keys: string[] } | { refused: string }> {
   const byName = entry.artifacts.map(({ key }) => key);
   try {
     const { manifest } = await readManifest(destination, entry.manifestKey);

@@ -4,7 +4,7 @@
  * names is reported as an orphan, so that a lost manifest never deletes a backup.
  */
 import { createHash } from 'node:crypto';
-import { type Destination, KeyMissing, type Placement } from '../destination.ts';
+import { type Destination, KeyMissing, MayNotDelete, type Placement } from '../destination.ts';
 import { Damaged, MadeByNewer, sizeLimit } from './document.ts';
 import { Format, type Journal, type Manifest } from './format.ts';
 import { closeJournal, type OpenJournal, openJournals, sealedKey, sealedSignatureKey } from './journal.ts';
@@ -42,7 +42,7 @@ export async function settle(destination: Destination, plan: string, o: SettleOp
     try {
       await settleOne(destination, plan, journal, sealed.has(sealedKey(journal.key)), o, settled);
     } catch (error) {
-      if (!(error instanceof Damaged || error instanceof MadeByNewer)) throw error;
+      if (!(error instanceof Damaged || error instanceof MadeByNewer || error instanceof MayNotDelete)) throw error;
       settled.problems.push(error.message);
     }
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Destination } from '../destination.ts';
 import type { Finding, FindingResult } from './format.ts';
 import { openJournals } from './journal.ts';
-import { parseFile, parseKey, planKeys } from './keys.ts';
+import { manifestKey, parseFile, parseKey, planKeys } from './keys.ts';
 import { openTombstones } from './tombstone.ts';
 
 export type ShelfRecord = { finding: Finding; result: FindingResult; stamp: string; key: string };
@@ -58,7 +58,8 @@ export async function readShelf(destination: Destination, plan: string, backup: 
   }
   const drafts = sorted(shelf.drafts());
   const { open, problems } = await openTombstones(destination, plan, shelf.tombstones);
-  const pruned = new Set(open.flatMap(({ tombstone }) => tombstone.deleted.map(({ id }) => id)));
+  const named = open.flatMap(({ tombstone }) => tombstone.deleted.map(({ id }) => id));
+  const pruned = new Set(await unlocked(destination, plan, named));
   const stray = drafts.filter(({ committed, id }) => !committed && !pruned.has(id));
   // An artifact whose commit record has a name that is not known here belongs to a newer runner's backup.
   const keysOf = (some: Draft[]) => some.flatMap(({ artifacts }) => artifacts.map(({ key }) => key));
@@ -80,6 +81,14 @@ export async function readShelf(destination: Destination, plan: string, backup: 
     names,
     digest: digestOf(names),
   };
+}
+
+/** What is locked is no prune's of ours, whatever a tombstone says: it stays on the shelf. */
+async function unlocked(destination: Destination, plan: string, ids: readonly string[]): Promise<string[]> {
+  if (!destination.locked) return [...ids];
+  const found: string[] = [];
+  for (const id of ids) if ((await destination.locked(manifestKey(plan, id))) === null) found.push(id);
+  return found;
 }
 
 /** The same shelf as `readShelf` of this one backup would have given. */

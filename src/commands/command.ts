@@ -34,6 +34,8 @@ export type Options = {
   only?: string[];
   planOnly?: boolean;
   full?: boolean;
+  /** Ask stores for what lies in archived classes. */
+  thaw?: boolean;
   /** `--no-safety-backup` makes it false. */
   safetyBackup?: boolean;
   level?: 'checksum' | 'content' | 'restore';

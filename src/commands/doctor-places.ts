@@ -34,7 +34,8 @@ export async function examinePlaces(plan: ResolvedPlan, shelves: Shelves): Promi
       const { type, spec } = plan.destinations[name]!;
       return `${findDestination(type).describe(spec)}, ${count(shelf.entries.length, 'backup')}`;
     }),
-    await examine('writable', name, () => tryWriting(plan, destination)),
+    // Who can tell of every right by itself is asked for them.
+    ...(destination.examine ? [] : [await examine('writable', name, () => tryWriting(plan, destination))]),
     await examine('free space', name, () => room(plan, destination)),
     await examine('lock', name, () => leaseText(destination, plan.name)),
     await examine('clock', name, () => clock(destination)),

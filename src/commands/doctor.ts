@@ -8,6 +8,7 @@ import { examineNewest, examinePlaces } from './doctor-places.ts';
 import { examineQuotas } from './doctor-quota.ts';
 import { examineRecipients } from './doctor-recipients.ts';
 import { examineRoom, examineScratch, examineSources } from './doctor-sources.ts';
+import { examineStores } from './doctor-stores.ts';
 import type { Examined } from './examination.ts';
 import { examineHistory } from './history.ts';
 import { openPlan } from './plan-file.ts';
@@ -26,6 +27,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
     ...(await examineRoom(plan, shelves, host)),
     ...(await examinePlaces(plan, shelves)),
     ...(await examineQuotas(plan, shelves)),
+    ...(await examineStores(plan, shelves)),
     ...(await examineNewest(plan, facts, shelves, host)),
     ...(await examineRecipients(plan, facts, shelves)),
     ...(await examineHistory(plan, shelves)),

@@ -25,7 +25,7 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   if (!json && !quiet) host.terminal.say(renderText(graph));
   const doomed = new Set(graph.shelf.flatMap((view) => view.delete.map(({ id }) => id)));
   if (doomed.size > 0) await consent(`delete ${count(doomed.size, 'backup')}`, invocation, host);
-  const outcome = await runGraph(graph, plan, facts, invocation, host);
+  const outcome = await runGraph(graph, plan, facts, invocation, host, 'prune');
   tellOutcome(outcome, invocation, host);
   return outcome.exitCode;
 }

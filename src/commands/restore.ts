@@ -21,6 +21,7 @@ import { runGraph, tellOutcome } from './run-graph.ts';
 import { withServer } from './server.ts';
 import { tellFailures, withShelves } from './shelves.ts';
 import { restoreTarget } from './target.ts';
+import { thawOrigins } from './thaw.ts';
 
 /** What is brought back of one backup, and where it goes. */
 export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
@@ -32,6 +33,15 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
   const { id } = asked;
   const options = id === undefined ? asked : { ...asked, id: await idOf(plan, id, asked.from, host) };
   const origins = await originsOf(plan, invocation.words[0], options, host);
+  if (options.thaw && !options.planOnly) {
+    const asked = await thawOrigins(
+      plan,
+      origins.map(({ origin }) => origin),
+      host,
+    );
+    for (const sentence of asked) host.terminal.data(`${sentence}\n`);
+    if (asked.length > 0) return ExitCode.partial;
+  }
   // A server that answers may hold more than what lies on its disk.
   const facts = await readFacts(plan, {
     environment: host.environment,

@@ -1,5 +1,6 @@
 import { lastSize, storedBytes } from '../accounts/estimate.ts';
 import type { RunFacts } from '../compile/facts.ts';
+import type { Opening } from '../destination.ts';
 import { ExitCode } from '../diagnostic.ts';
 import type { Stored } from '../execute/actions/room.ts';
 import { executeGraph, type RunOutcome } from '../execute/run.ts';
@@ -9,13 +10,14 @@ import { openReport } from '../report/reporter.ts';
 import type { Host, Invocation } from './command.ts';
 import { ask } from './consent.ts';
 
-/** Executes a graph with everything that reports on it: progress, log and record. */
+/** Executes a graph with everything that reports on it: progress, log and record. `purpose`: with whose credentials. */
 export async function runGraph(
   graph: Graph,
   plan: ResolvedPlan,
   facts: RunFacts,
   invocation: Invocation,
   host: Host,
+  purpose: Opening['purpose'] = 'use',
 ): Promise<RunOutcome> {
   const { json = false, quiet = false, logDir, lockTimeout } = invocation.options;
   const { signal } = host;
@@ -30,6 +32,7 @@ export async function runGraph(
       emit: report.emit,
       programs: facts.programs,
       stored: storedOf(plan, facts),
+      purpose,
       confirm: (text) => ask(text, invocation, host),
       ...(lockTimeout === undefined ? {} : { lockTimeout }),
     });

@@ -11,7 +11,7 @@ import type { Host } from './command.ts';
 export type Place = { name: string; destination: Destination; shelf: Shelf };
 
 /** A destination that could not be opened or listed to its end, and why. */
-export type Failure = { destination: string; message: string };
+export type Failure = { destination: string; message: string; opened?: Destination };
 
 /** `places` in the order of the plan. */
 export type Shelves = { places: Place[]; failures: Failure[]; readSecret: ReadSecret };
@@ -41,7 +41,7 @@ export async function withShelves<Result>(
         try {
           return { name, destination: entry.destination, shelf: await readShelf(entry.destination, plan.name, wanted) };
         } catch (error) {
-          return { destination: name, message: (error as Error).message };
+          return { destination: name, message: (error as Error).message, opened: entry.destination };
         }
       }),
     );

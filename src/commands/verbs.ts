@@ -91,6 +91,10 @@ export const verbs: Verb[] = [
       full,
       { flags: '--dry-run', text: 'the same as --plan-only', hidden: true },
       { flags: '--no-safety-backup', text: 'keep no copy of the data that is replaced' },
+      {
+        flags: '--thaw',
+        text: 'ask the store for what lies in an archived class, and stop until it can be read (exit 1)',
+      },
       yes,
       ...running,
     ],

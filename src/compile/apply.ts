@@ -9,7 +9,7 @@ import { foreignShelves } from './foreign-shelf.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
 import { atOneMoment } from './moment.ts';
 import { plannedParts } from './parts.ts';
-import { chosenBackups, destinationsOf, pruneTasks } from './prune.ts';
+import { chosenBackups, destinationsOf, mayNotPrune, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';
 import { shelfViews } from './shelf-view.ts';
 import { syncTasks, toCopy } from './sync.ts';
@@ -128,7 +128,7 @@ function finish(
   const pruned = unit.map((member) => member.backup);
   const prunes =
     pruned.length > 0
-      ? pruneTasks(pruned, plan.timezone, [
+      ? pruneTasks(plan, pruned, 'apply', [
           ...unit.flatMap((member) => member.proven),
           ...copying.map(({ id }) => ({ task: id, on: 'done' as const })),
         ])
@@ -162,10 +162,13 @@ function finish(
     scopes: [...captured.scopes, ...checks.scopes],
     requirements: [...captured.requirements, ...checks.requirements],
     shelf: (pruned[0]?.destinations ?? []).flatMap(({ name }) =>
-      shelfViews(pruned, name, plan.timezone, facts.shelves[name], coming).map((view) => ({
-        ...view,
-        ...toCopy(facts, view.backup, name),
-      })),
+      shelfViews(
+        pruned,
+        { name, blocked: mayNotPrune(plan, name, 'apply') },
+        plan.timezone,
+        facts.shelves[name],
+        coming,
+      ).map((view) => ({ ...view, ...toCopy(facts, view.backup, name) })),
     ),
   };
 }

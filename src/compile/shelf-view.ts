@@ -7,11 +7,12 @@ import type { ShelfFacts } from './facts.ts';
 
 /**
  * What retention says of the backups of one unit (a group, or one alone) at one destination. `coming` is the one that the same
- * run will make: it counts as good, since prune only runs after it was proven. What stops the prune of one stops that of all.
+ * run will make: it counts as good, since prune only runs after it was proven. What stops the prune of one stops that of all;
+ * `blocked` is what stops it at this destination in any case.
  */
 export function shelfViews(
   unit: readonly ResolvedBackup[],
-  destination: string,
+  { name: destination, blocked: forbidden }: { name: string; blocked: string | null },
   timezone: string,
   facts: ShelfFacts | undefined,
   coming: (backup: ResolvedBackup) => Item | null,
@@ -22,10 +23,11 @@ export function shelfViews(
     return views.map((view) => ({ ...view, digest: null, blocked }));
   }
   const digest = (name: string) => facts.digests[name] ?? null;
-  const blocked = unit.map(({ name }) => facts.blocked[name]).find((why) => why !== undefined);
+  const policy = unit[0]!.retention[destination] ?? null;
+  const stopped = unit.map(({ name }) => facts.blocked[name]).find((why) => why !== undefined);
+  const blocked = stopped ?? (policy ? forbidden : null) ?? undefined;
   if (blocked !== undefined) return views.map((view) => ({ ...view, digest: digest(view.backup), blocked }));
   const present = (backup: ResolvedBackup) => facts.items[backup.name] ?? [];
-  const policy = unit[0]!.retention[destination] ?? null;
   if (!policy) {
     const reasons = ['no retention: nothing is ever deleted'];
     return unit.map((backup, index) => {

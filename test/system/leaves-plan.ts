@@ -114,7 +114,23 @@ const buckets = {
     'storage-class': 'STANDARD_IA',
     'object-lock': { mode: 'compliance', for: '30d' },
   },
-  plain: { type: 's3', bucket: 'plain', encryption: { type: 'aes256' } },
+  plain: {
+    type: 's3',
+    bucket: 'plain',
+    encryption: { type: 'aes256' },
+    'append-only': true,
+    'prune-as': {
+      profile: 'keeper',
+      credentials: { 'access-key-id': { secret: 'key' }, 'secret-access-key': { secret: 'given' } },
+      role: { arn: 'arn:aws:iam::123456789012:role/keeper' },
+    },
+    ensure: {
+      versioning: 'enabled',
+      'public-access': 'blocked',
+      'mfa-delete': 'enabled',
+      'access-logging': 'enabled',
+    },
+  },
 };
 
 export function richPlan({ keys }: Folder): Record<string, unknown> {

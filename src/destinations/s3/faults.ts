@@ -16,6 +16,10 @@ const rights: Record<string, string> = {
   'abandon the upload of': 's3:AbortMultipartUpload',
   'list the unfinished uploads of': 's3:ListBucketMultipartUploads',
   copy: 's3:GetObject and s3:PutObject',
+  empty: 's3:PutObject',
+  'list the versions of': 's3:ListBucketVersions',
+  'remove a version of': 's3:DeleteObjectVersion',
+  thaw: 's3:RestoreObject',
 };
 
 const keysWrong = 'check the access key and its secret, and that both belong to this endpoint';

@@ -6,10 +6,15 @@ import type { Client } from './client.ts';
 import { S3Fault } from './faults.ts';
 import type { Keeping } from './keeping.ts';
 
-/** The answer to HEAD, or null where there is nothing. */
-export async function headOf(client: Client, keeping: Keeping, name: string): Promise<HeadObjectCommandOutput | null> {
+/** The answer to HEAD, or null where there is nothing; of the newest version where none is given. */
+export async function headOf(
+  client: Client,
+  keeping: Keeping,
+  name: string,
+  version?: string,
+): Promise<HeadObjectCommandOutput | null> {
   try {
-    const request = { Bucket: client.bucket, Key: name, ...keeping.opened };
+    const request = { Bucket: client.bucket, Key: name, ...keeping.opened, ...(version ? { VersionId: version } : {}) };
     return await client.call('look at', name, (s3, o) => s3.headObject(request, o));
   } catch (error) {
     if (isMissing(error)) return null;

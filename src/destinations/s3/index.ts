@@ -1,12 +1,13 @@
 /** A bucket of AWS S3, or of any server that speaks its protocol. */
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import { parseSize } from '../../units.ts';
+import { parseDuration, parseSize, seconds } from '../../units.ts';
 import { openClient, type Patience } from './client.ts';
 import { keepingOf } from './keeping.ts';
+import { LockStore } from './lock-store.ts';
 import { usualPart } from './part-size.ts';
 import { prefixOf } from './place.ts';
-import type { S3Spec } from './spec.ts';
+import type { Identity, S3Spec } from './spec.ts';
 import { S3Store } from './store.ts';
 
 export type { S3Spec } from './spec.ts';
@@ -14,6 +15,15 @@ export type { S3Spec } from './spec.ts';
 export const s3: DestinationKind<S3Spec> = {
   role: 'destination',
   type: 's3',
+
+  locks(spec: S3Spec) {
+    const length = spec['object-lock']?.for;
+    if (length === undefined) return null;
+    const duration = parseDuration(length);
+    return duration === null ? 'retention' : seconds(duration);
+  },
+
+  appendOnly: (spec: S3Spec) => (spec['append-only'] ? (spec['prune-as'] ? 'elsewhere' : 'never') : null),
 
   requirements: (name: string, spec: S3Spec): Requirement[] => [
     { need: 'destination', destination: name, why: `backups are written to ${urlOf(spec)}` },
@@ -40,11 +50,24 @@ export async function openS3(
   opening: Parameters<typeof s3.open>[2],
   other: { patience?: Patience; pageSize?: number } = {},
 ): Promise<S3Store> {
-  const client = await openClient(name, spec, spec, opening, other.patience);
-  return new S3Store(client, await keepingOf(name, spec, opening.readSecret), {
+  const pruner = spec['prune-as'];
+  const isPrune = opening.purpose === 'prune' && pruner !== undefined;
+  const openAs = (identity: Identity) => openClient(name, spec, identity, opening, other.patience);
+  const client = await openAs(isPrune ? pruner : spec);
+  const keeping = await keepingOf(name, spec, opening.readSecret);
+  const options = {
+    spec,
+    openPruner: pruner ? () => openAs(pruner) : null,
     partSize: spec['part-size'] === undefined ? usualPart : parseSize(spec['part-size'])!,
     concurrency: spec.concurrency ?? 4,
     ...(other.pageSize === undefined ? {} : { pageSize: other.pageSize }),
+  };
+  const [appendOnly, locks] = [spec['append-only'] ?? false, spec['object-lock'] !== undefined];
+  if (!appendOnly && !locks) return new S3Store(client, keeping, options);
+  return new LockStore(client, keeping, options, {
+    locks,
+    deletes: !appendOnly || isPrune,
+    sweeps: appendOnly && isPrune,
   });
 }
 

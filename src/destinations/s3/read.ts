@@ -8,7 +8,9 @@ import { S3Fault } from './faults.ts';
 import { isMissing } from './head.ts';
 import type { Keeping } from './keeping.ts';
 
-type Place = { client: Client; keeping: Keeping; name: string };
+/** Of the newest version where none is given. */
+export type ReadPlace = { client: Client; keeping: Keeping; name: string; version?: string };
+type Place = ReadPlace;
 
 /** One range of a download, and how many are fetched at once: four times this is the memory that it takes. */
 const rangeBytes = 8 * 2 ** 20;
@@ -16,10 +18,10 @@ const rangesAtOnce = 4;
 
 /** Reads an object whole; rejects when it has more bytes than `limit`. */
 export async function readWhole(place: Place, limit: number): Promise<Buffer> {
-  const { client, keeping, name } = place;
+  const { client, name } = place;
   try {
     return await client.call('read', name, async (s3, o) => {
-      const answer = await s3.getObject({ Bucket: client.bucket, Key: name, ...keeping.opened }, o);
+      const answer = await s3.getObject(request(place), o);
       const size = answer.ContentLength ?? 0;
       if (size > limit) {
         bodyIn(answer).destroy();
@@ -129,7 +131,10 @@ async function fetchRange(
   );
 }
 
-const request = ({ client, keeping, name }: Place) => ({ Bucket: client.bucket, Key: name, ...keeping.opened });
+const request = ({ client, keeping, name, version }: Place) => ({
+  ...{ Bucket: client.bucket, Key: name, ...keeping.opened },
+  ...(version === undefined ? {} : { VersionId: version }),
+});
 
 async function chunksOf(place: Place, answer: GetObjectCommandOutput, size: number): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
@@ -163,6 +168,6 @@ function totalOf({ ContentRange }: GetObjectCommandOutput): number | null {
 function missingOr(error: unknown, { client, name }: Place): unknown {
   if (isMissing(error)) return new KeyMissing(`${name} is not at ${client.name}.`);
   if (error instanceof S3Fault && error.code === 'InvalidObjectState')
-    return new Archived(`${error.message.replace(/\.$/, '')}: ask for it with \`runner thaw\`.`);
+    return new Archived(`${error.message.replace(/\.$/, '')}: ask for it with \`runner restore ... --thaw\`.`);
   return error;
 }

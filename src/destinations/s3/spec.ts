@@ -16,6 +16,14 @@ export type Encryption =
   | { type: 'kms'; key?: string; 'bucket-key'?: boolean }
   | { type: 'customer'; key: Secret };
 
+/** Settings of the bucket that are read and compared, and never set. */
+export type Ensure = {
+  versioning?: 'enabled';
+  'public-access'?: 'blocked';
+  'mfa-delete'?: 'enabled';
+  'access-logging'?: 'enabled';
+};
+
 export type S3Spec = Identity & {
   bucket: string;
   region?: string;
@@ -28,6 +36,9 @@ export type S3Spec = Identity & {
   'storage-class'?: string | Partial<Record<Tier | 'recent', string>>;
   tags?: Record<string, string>;
   'object-lock'?: { mode: 'governance' | 'compliance'; for: string };
+  'append-only'?: boolean;
+  'prune-as'?: Identity;
+  ensure?: Ensure;
   bandwidth?: string;
   'part-size'?: string;
   concurrency?: number;

@@ -1,6 +1,6 @@
 /** The runtime of an s3 destination. */
 import type { Readable } from 'node:stream';
-import type { Destination, Placement, Sink, StoredObject } from '../../destination.ts';
+import type { Demands, Destination, Found, Placement, Sink, StoredObject } from '../../destination.ts';
 import type { Client } from './client.ts';
 import { CopySink } from './copy.ts';
 import { S3Fault } from './faults.ts';
@@ -12,10 +12,15 @@ import { namePrefix } from './place.ts';
 import { readStream, readWhole } from './read.ts';
 import { StreamSink } from './sink.ts';
 import { conditionOf, put, putOnce } from './small.ts';
+import type { S3Spec } from './spec.ts';
+import { thaw } from './thaw.ts';
 import { abandonAttempt } from './unfinished.ts';
 import { Upload } from './upload.ts';
 
 export type StoreOptions = {
+  spec: S3Spec;
+  /** With the credentials of `prune-as`; null where the plan has none. */
+  openPruner: (() => Promise<Client>) | null;
   /** Bytes of a part, while a stream is not longer than such parts can hold. */
   partSize: number;
   concurrency: number;
@@ -29,7 +34,7 @@ export class S3Store implements Destination {
   constructor(
     readonly client: Client,
     readonly keeping: Keeping,
-    private readonly options: StoreOptions,
+    protected readonly options: StoreOptions,
   ) {
     this.name = client.name;
   }
@@ -97,6 +102,16 @@ export class S3Store implements Destination {
     await abandonAttempt(client, name, attempt);
   }
 
+  async thaw(key: string, days: number): Promise<string> {
+    return await thaw(this.at(key), days);
+  }
+
+  async examine(demands: Demands): Promise<Found[]> {
+    const { client, keeping } = this;
+    const { examine } = await import('./examine.ts');
+    return await examine({ client, keeping, ...this.options }, demands);
+  }
+
   /** A bucket has no end. */
   async free(): Promise<null> {
     return null;
@@ -117,7 +132,7 @@ export class S3Store implements Destination {
     this.client.close();
   }
 
-  private at(key: string): { client: Client; keeping: Keeping; name: string } {
+  protected at(key: string): { client: Client; keeping: Keeping; name: string } {
     return { client: this.client, keeping: this.keeping, name: this.client.object(key).Key };
   }
 

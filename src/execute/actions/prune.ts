@@ -42,7 +42,11 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
   }
   const doomed = await decideSurely(action, shelf, destination, previewed, run);
   const items = removalsOf(doomed, shelf, previewed);
-  const { removed, refused: left } = await removeBackups(destination, run.plan.name, run.run, items, {
+  const {
+    removed,
+    refused: left,
+    locked,
+  } = await removeBackups(destination, run.plan.name, run.run, items, {
     now: new Date(),
     stillOurs: async () => {
       context.signal.throwIfAborted();
@@ -61,8 +65,14 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
   for (const { entry } of items) if (removed.includes(entry.id)) storedMore(run, name, -(listedSize(entry) ?? 0));
   if (removed.length > 0) run.thinned.add(name);
   const kept = left.map(({ message }) => message);
+  const told = locked.map(({ message }) => message);
   const spared = previewed.size - removed.length;
-  const message = [`deleted ${removed.length}`, ...(spared > 0 ? [`${spared} that were to go are kept`] : []), ...kept];
+  const message = [
+    `deleted ${removed.length}`,
+    ...(spared > 0 ? [`${spared} that were to go are kept`] : []),
+    ...kept,
+    ...told,
+  ];
   return { outcome: kept.length > 0 ? 'warned' : 'ok', message: message.join('; ') };
 }
 

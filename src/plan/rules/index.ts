@@ -9,6 +9,7 @@ import { fewerMedia } from './fewer-media.ts';
 import { fewerOffSite } from './fewer-off-site.ts';
 import { groupMembers } from './group-members.ts';
 import { layoutCollision } from './layout-collision.ts';
+import { lockOutlivesRetention } from './lock-outlives-retention.ts';
 import { noEffect } from './no-effect.ts';
 import { noRestoreTest } from './no-restore-test.ts';
 import { noScratch } from './no-scratch.ts';
@@ -45,6 +46,7 @@ export const rules: readonly Rule[] = [
   plainSecret,
   rpoUnreachable,
   retentionKeepsNothing,
+  lockOutlivesRetention,
   fewerCopies,
   fewerMedia,
   fewerOffSite,

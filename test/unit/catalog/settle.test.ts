@@ -222,7 +222,7 @@ describe('a deletion', () => {
       ...remove,
       onRemoved: (one) => gone.push(one),
     });
-    expect(result).toEqual({ removed: [idAt('20261119T020000Z')], refused: [] });
+    expect(result).toEqual({ removed: [idAt('20261119T020000Z')], refused: [], locked: [] });
     expect(gone).toEqual(result.removed);
     expect(steps.map((step) => step.replace(/(pass|fail)-.*/, '$1'))).toEqual([
       'write shop/.runner/pruned/20261122T000000Z-r2.json',

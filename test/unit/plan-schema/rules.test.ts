@@ -246,6 +246,19 @@ ${backups}`;
       expect(await said('contradiction', quota(right))).toEqual([]);
   });
 
+  it('lock-outlives-retention: what is locked longer than it is kept', async () => {
+    const locked = (length: string, retention: string) =>
+      planWith({ backup: `${daily}    retention: ${retention}` }).replace(
+        '{ type: local, path: /srv/backups }',
+        `{ type: s3, bucket: vault, object-lock: { mode: compliance, for: ${length} } }`,
+      );
+    expect(await said('lock-outlives-retention', locked('60d', '{ daily: 30d }'))).toEqual([
+      '12:16 "main" locks backups of "db" for 60d, and the retention keeps them for 31d at most [`for: retention`, or a lock that is not longer]',
+    ]);
+    for (const right of [locked('30d', '{ daily: 30d }'), locked('retention', '{ daily: 3d }')])
+      expect(await said('lock-outlives-retention', right)).toEqual([]);
+  });
+
   it('no-restore-test: advice', async () => {
     expect(await said('no-restore-test', elsewhere('    destinations: [nas]\n'))).toEqual([
       '7:3 backup "db" is never restored to prove that it can be [verify: [{ restore: { every: 7d } }]]',

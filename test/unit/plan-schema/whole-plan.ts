@@ -268,7 +268,23 @@ export const whole: Plan = {
       'object-lock': { mode: 'compliance', for: '30d' },
       slow: { 'drop-after': '10m' },
     },
-    plain: { type: 's3', bucket: 'plain', encryption: { type: 'aes256' } },
+    plain: {
+      type: 's3',
+      bucket: 'plain',
+      encryption: { type: 'aes256' },
+      'append-only': true,
+      'prune-as': {
+        profile: 'keeper',
+        credentials: { 'access-key-id': { secret: 'env' }, 'secret-access-key': { secret: 'env' } },
+        role: { arn: 'arn:aws:iam::123456789012:role/keeper' },
+      },
+      ensure: {
+        versioning: 'enabled',
+        'public-access': 'blocked',
+        'mfa-delete': 'enabled',
+        'access-logging': 'enabled',
+      },
+    },
     remote: {
       type: 'sftp',
       host: 'nas.internal',

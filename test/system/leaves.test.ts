@@ -69,6 +69,8 @@ const quiet: Record<string, string> = {
     'test/kinds/restic.test.ts and test/integration/restic.test.ts',
     `destination-restic.environment destination-restic.initialize destination-restic.prune destination-restic.read-data-subset
     destination-restic.retry-lock destination-restic.cache`,
+  ),
+  ...atRunTime(
     'test/kinds/s3-guard.test.ts',
     `destination-s3.append-only destination-s3.prune-as s3-prune-as.profile s3-prune-as.credentials s3-prune-as.role
     destination-s3.ensure s3-ensure.versioning s3-ensure.public-access s3-ensure.mfa-delete s3-ensure.access-logging`,

@@ -16,7 +16,8 @@ export function sshOptions(host: SshHost): string[] {
   ];
 }
 
-function trustOptions({ key, knownHosts }: SshHost): string[] {
+/** Who is trusted, and when a connection counts as broken: without the host's own name and port. */
+export function trustOptions({ key, knownHosts }: Omit<SshHost, 'host'>): string[] {
   const settings = [
     ...['BatchMode=yes', 'StrictHostKeyChecking=yes', 'ClearAllForwardings=yes', 'PermitLocalCommand=no'],
     ...['LogLevel=ERROR', `ConnectTimeout=${connect}`, `ServerAliveInterval=${alive}`, 'ServerAliveCountMax=3'],

@@ -54,7 +54,7 @@ const manifestKeyOf = (name: string) => keyOf(name).replace(/tar$/, 'manifest.js
 
 function manifestOf(name: string, more: object = {}): Buffer {
   const moment = { from: '2026-11-21T10:00:00Z', to: '2026-11-21T10:00:07Z' };
-  const own = { id: name, plan: 'shop', backup: name.split('-2026')[0], host: 'web-1', purpose: 'backup', moment };
+  const own = { id: name, plan: { name: 'shop', digest: 'x' }, backup: name.split('-2026')[0], host: 'web-1', purpose: 'backup', moment };
   return Buffer.from(JSON.stringify({ ...own, artifacts: [{ key: keyOf(name) }], ...more }));
 }
 

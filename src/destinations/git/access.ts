@@ -1,5 +1,9 @@
 /** How Git is started: without hooks, without questions, and with its secrets in the environment of its own processes alone. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { Opening } from '../../destination.ts';
+import { shellWord, trustOptions } from '../../ssh.ts';
 import type { GitSpec } from './spec.ts';
 
 /** Settings that hold whatever the user's own configuration says. Nothing of a repository's may run here. */
@@ -23,9 +27,13 @@ const settings: Record<string, string> = {
 const helper = `!f() { test "$1" = get || exit 0; echo "username=$RUNNER_GIT_USER"; echo "password=$RUNNER_GIT_TOKEN"; }; f`;
 
 /** The environment of every Git that is started for a destination. */
-export async function environmentOf(spec: GitSpec, opening: Opening): Promise<Record<string, string>> {
+export async function environmentOf(
+  spec: GitSpec,
+  opening: Opening,
+  socket: string | null,
+): Promise<Record<string, string>> {
   const kept = Object.entries(opening.environment).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !/^GIT_(?!SSH|SSL|PROXY|TRACE)/.test(entry[0]),
+    (entry): entry is [string, string] => entry[1] !== undefined && !/^GIT_(?!SSL|PROXY|TRACE)/.test(entry[0]),
   );
   const environment = Object.fromEntries(kept);
   const pairs = Object.entries(settings);
@@ -45,34 +53,41 @@ export async function environmentOf(spec: GitSpec, opening: Opening): Promise<Re
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '',
     SSH_ASKPASS: '',
-    GIT_SSH_COMMAND: sshCommand(spec, environment.GIT_SSH_COMMAND),
+    GIT_SSH_COMMAND: sshCommand(spec, socket),
     LC_ALL: 'C',
   };
 }
 
-/** Git hands this line to a shell; a word of ours is quoted. */
-function sshCommand(spec: GitSpec, own = 'ssh'): string {
-  const options = [
-    'BatchMode=yes',
-    'ConnectTimeout=30',
-    'ServerAliveInterval=15',
-    'ServerAliveCountMax=4',
-    ...(spec.key === undefined ? [] : [`IdentityFile=${optionWord(spec.key)}`, 'IdentitiesOnly=yes']),
-    ...(spec['known-hosts'] === undefined
-      ? []
-      : [
-          `UserKnownHostsFile=${optionWord(spec['known-hosts'])}`,
-          'GlobalKnownHostsFile=/dev/null',
-          'StrictHostKeyChecking=yes',
-        ]),
-  ];
-  return [own, ...options.map((option) => `-o ${shellWord(option)}`)].join(' ');
+/**
+ * Git hands this line to a shell. A run asks a server some forty times, so one connection is kept and used again: `socket` is where;
+ * it ends with `endConnection`, or by itself half a minute after its last use. Null: each time anew.
+ */
+function sshCommand(spec: GitSpec, socket: string | null): string {
+  const knownHosts = spec['known-hosts'];
+  const trust = trustOptions({ ...(spec.key && { key: spec.key }), ...(knownHosts && { knownHosts }) });
+  const shared = ['ControlMaster=auto', `ControlPath="${socket?.replaceAll('%', '%%')}"`, 'ControlPersist=30'];
+  const options = [...trust, ...(socket === null ? [] : shared.flatMap((option) => ['-o', option]))];
+  return ['ssh', ...options.map(shellWord)].join(' ');
 }
 
-/** OpenSSH reads an option's value as words itself. */
-const optionWord = (text: string) => `"${text.replaceAll('%', '%%')}"`;
+/** Where a shared connection is found; null where there is none to share, or no name short enough for a socket. */
+export async function makeSocket(spec: GitSpec): Promise<string | null> {
+  if (!isSsh(spec.repository)) return null;
+  const path = join(await mkdtemp(join(tmpdir(), 'runner-git-')), 's');
+  if (path.length <= 80) return path;
+  await rm(dirname(path), { recursive: true });
+  return null;
+}
 
-/** One word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** Ends the shared connection, if it is there. */
+export async function endConnection(socket: string | null): Promise<void> {
+  if (socket === null) return;
+  const { execa } = await import('execa');
+  await execa('ssh', ['-S', socket, '-O', 'exit', 'none'], { reject: false, stdio: 'ignore', timeout: 5000 });
+  await rm(dirname(socket), { recursive: true, force: true });
+}
+
+/** `ssh://host/path`, or `user@host:path`. */
+export function isSsh(repository: string): boolean {
+  return /^(?:git\+)?ssh:\/\//.test(repository) || /^(?!\/)(?!.*:\/\/)[^/]+:/.test(repository);
 }

@@ -2,7 +2,8 @@
 
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import { shellWord } from './access.ts';
+import { shellWord } from '../../ssh.ts';
+import { isSsh } from './access.ts';
 import { pathOfKey } from './names.ts';
 import { folderOf, type GitSpec, stateRef } from './spec.ts';
 
@@ -15,7 +16,7 @@ export const git: DestinationKind<GitSpec> = {
 
   requirements(name: string, spec: GitSpec): Requirement[] {
     const place = describe(spec);
-    const overSsh = /^(?:ssh:|git\+ssh:|[^/]*@?[^/:]+:(?!\/\/))/.test(spec.repository);
+    const overSsh = isSsh(spec.repository);
     const file = (path: string | undefined, why: string): Requirement[] =>
       path === undefined ? [] : [{ need: 'path', path, what: 'file', why }];
     return [

@@ -17,9 +17,10 @@ export function readManifest(key: string, bytes: Uint8Array): Known | null {
   const { id, plan, backup, host, purpose, moment, artifacts } = (value ?? {}) as Record<string, unknown>;
   const [only, ...others] = Array.isArray(artifacts) ? (artifacts as { key?: unknown }[]) : [];
   const time = (moment as { to?: unknown } | undefined)?.to;
-  const texts = [id, plan, backup, host, time, only?.key];
+  const name = (plan as { name?: unknown } | undefined)?.name;
+  const texts = [id, name, backup, host, time, only?.key];
   if (purpose !== 'backup' || others.length > 0 || !texts.every((text) => typeof text === 'string')) return null;
-  return { id, plan, backup, host, time, artifact: only!.key } as Known;
+  return { id, plan: name, backup, host, time, artifact: only!.key } as Known;
 }
 
 /** A later backup is shown already: this one came by a copy from elsewhere, and does not turn the branch back. */

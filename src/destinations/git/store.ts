@@ -12,7 +12,7 @@ import {
   type StoredObject,
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import { environmentOf } from './access.ts';
+import { endConnection, environmentOf, makeSocket } from './access.ts';
 import { attemptFolder, attemptHash, cacheFolder, openCache, ownHandle } from './cache.ts';
 import { examine } from './examine.ts';
 import { matcher } from './globs.ts';
@@ -29,17 +29,25 @@ import { artifactFolder, type Entry, type View } from './view.ts';
 /** What never changes under its key may be read of a view this old (milliseconds). */
 const fresh = 5000;
 
+/**
+ * Asking another machine takes its time, and a run asks often: there everything may be seen so late. Changes are exact all the same:
+ * they are made on top of what is there, or not at all. So of two who want one lease, one gets it.
+ */
+const latest = 2000;
+
 export async function openGit(name: string, spec: GitSpec, opening: Opening): Promise<Destination> {
   checkSpec(name, spec);
-  const git = new Git(cacheFolder(spec, opening.environment), await environmentOf(spec, opening));
+  const socket = await makeSocket(spec);
+  const git = new Git(cacheFolder(spec, opening.environment), await environmentOf(spec, opening, socket));
   await openCache(name, git);
   const refs = { state: stateRef(spec), branch: branchRef(spec) };
   const remote = new Remote(name, git, spec.repository, refs, ownHandle());
-  return new GitStore(name, spec, git, remote);
+  return new GitStore(name, spec, git, remote, socket);
 }
 
 class GitStore implements Destination {
   private readonly ledger: Ledger;
+  private readonly age: number;
   private readonly unwanted: (path: string) => boolean;
   private readonly allowed: (path: string) => boolean;
 
@@ -48,8 +56,10 @@ class GitStore implements Destination {
     private readonly spec: GitSpec,
     private readonly git: Git,
     private readonly remote: Remote,
+    private readonly socket: string | null,
   ) {
     this.ledger = new Ledger(name, git, remote);
+    this.age = /^\/|^file:/.test(spec.repository) ? 0 : latest;
     this.unwanted = matcher(spec.refuse ?? []);
     this.allowed = matcher(Object.keys(spec['allow-secrets'] ?? {}));
   }
@@ -108,7 +118,7 @@ class GitStore implements Destination {
 
   async stat(key: string): Promise<StoredObject | null> {
     pathOfKey(this.name, key);
-    const entry = (await this.ledger.view()).entries.get(key);
+    const entry = (await this.ledger.view(this.age)).entries.get(key);
     return entry ? { key, size: entry.size, modified: entry.modified } : null;
   }
 
@@ -117,7 +127,7 @@ class GitStore implements Destination {
       throw new RunnerError(
         `The prefix ${JSON.stringify(prefix.slice(0, 200))} is refused at ${this.name}: it climbs.`,
       );
-    const { entries } = await this.ledger.view();
+    const { entries } = await this.ledger.view(this.age);
     const found: StoredObject[] = [];
     for (const [key, { size, modified }] of entries) if (key.startsWith(prefix)) found.push({ key, size, modified });
     if (found.length > 0) yield found;
@@ -161,6 +171,7 @@ class GitStore implements Destination {
 
   async close(): Promise<void> {
     if (this.ledger.last) await this.remote.leave(this.ledger.last.tips);
+    await endConnection(this.socket);
   }
 
   /** The tree of files of an artifact; null where it has none, undefined where it is no archive. */
@@ -179,7 +190,7 @@ class GitStore implements Destination {
     pathOfKey(this.name, key);
     const known = await this.ledger.view(fresh);
     const isFixed = known.entries.get(key)?.isArtifact || /\.manifest\.json(?:\.sig)?$/.test(key);
-    const view = isFixed && known.entries.has(key) ? known : await this.ledger.view();
+    const view = isFixed && known.entries.has(key) ? known : await this.ledger.view(this.age);
     const entry = view.entries.get(key);
     if (!entry) throw new KeyMissing(`${key} is not at ${this.name}.`);
     return { view, entry };

@@ -1,10 +1,14 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
+import { KeyExists } from '../../src/destination.ts';
 import { type ResticSpec, restic } from '../../src/destinations/restic/index.ts';
-import { destinationContract } from '../contracts/destination.ts';
+import { readSnapshots } from '../../src/destinations/restic/snapshots.ts';
+import { checks, collect, destinationContract, keys, store } from '../contracts/destination.ts';
 import { opening } from '../helpers/opening.ts';
 import { has } from '../helpers/programs.ts';
 import { password, ResticRepository, versions } from '../helpers/restic.ts';
@@ -27,17 +31,168 @@ const opened = (repository: ResticRepository, spec: Partial<ResticSpec> = {}): P
     opening({ repository: password }, { environment: repository.environment }),
   );
 
-for (const { name, path } of versions) {
-  describe.skipIf(!has('restic'))(name, () => {
-    destinationContract(`restic ${name}`, async () => {
-      const repository = repositoryOf(path);
-      const breakListing = async () => {
-        // A snapshot that no key opens.
-        const file = join(repository.folder, 'snapshots', 'f'.repeat(64));
-        writeFileSync(file, 'no snapshot');
-        return () => rm(file);
-      };
-      return { open: () => opened(repository), breakListing, objects: 40, end: async () => {} };
-    });
+/** Calls of restic cost half a second and more, several times that on a machine that is busy. */
+const slow = { timeout: 240_000 };
+
+const bench = (path?: string, spec: (repository: ResticRepository) => Partial<ResticSpec> = () => ({})) => {
+  return async () => {
+    const repository = repositoryOf(path);
+    const breakListing = async () => {
+      // A snapshot that no key opens: restic leaves it out with a warning.
+      const file = join(repository.folder, 'snapshots', 'f'.repeat(64));
+      writeFileSync(file, 'no snapshot');
+      return () => rm(file);
+    };
+    return { open: () => opened(repository, spec(repository)), breakListing, objects: 16, end: async () => {} };
+  };
+};
+
+describe.skipIf(!has('restic'))('the restic of the system', slow, () => {
+  destinationContract('restic', bench());
+});
+
+/** What depends on how a version speaks, or on how changes of others are seen. */
+const telling =
+  /sink takes bytes|empty object|before it is published|concurrent (writers|sinks)|missing object|cannot be read to its end|interrupted attempt/;
+
+describe.skipIf(!has('restic') || versions.length < 2)('the restic of today', slow, () => {
+  for (const check of checks.filter(({ name }) => telling.test(name)))
+    it(check.name, () => check.run(bench(versions.at(-1)!.path)));
+});
+
+describe.skipIf(!has('restic', 'rclone'))('a repository that is not a folder of this machine', slow, () => {
+  const remote = bench(undefined, ({ folder }) => ({ repository: `rclone::local:${folder}` }));
+  for (const check of checks.filter(({ name }) => telling.test(name))) it(check.name, () => check.run(remote));
+});
+
+describe.skipIf(!has('restic'))('restic', slow, () => {
+  it('is told as a place and as the command that fetches a file', () => {
+    const spec = { repository: 'rest:https://ada:secret@host/it’s', password: { secret: 'p' } };
+    expect(restic.describe(spec)).toBe('rest:https://host/it’s');
+    const line = restic.fetch(spec, "shop/a b'c.tar");
+    const echoed = spawnSync(
+      'sh',
+      ['-c', `restic() { printf '%s\\n' "$@"; }; cd "$(mktemp -d)"; ${line}; cat *; rm *`],
+      {
+        encoding: 'utf8',
+      },
+    );
+    const path = "/shop/a b'c.tar";
+    expect(echoed.stdout.split('\n')).toEqual([
+      '-r',
+      'rest:https://host/it’s',
+      'dump',
+      '--path',
+      path,
+      'latest',
+      path,
+      '',
+    ]);
+    expect(restic.encrypts?.(spec)).toBe(true);
+    expect(restic.requirements('deep', { ...spec, 'min-free': '1GiB' })).toMatchObject([
+      { need: 'program', program: 'restic' },
+      { need: 'secret', secret: 'p' },
+      { need: 'destination', minimumFree: 2 ** 30 },
+    ]);
   });
+
+  it('leaves snapshots alone that are not its own, whatever their tags', () => {
+    const own = { id: '1', time: '2026-11-21T12:00:00Z', tags: ['runner', 'size=4'], paths: ['/a/b'] };
+    const listed = [
+      own,
+      { ...own, id: '2', tags: ['daily'] },
+      { ...own, id: '3', paths: ['/a/b', '/c'] },
+      { ...own, id: '4', tags: null },
+    ];
+    expect(readSnapshots(JSON.stringify(listed)).map(({ id }) => id)).toEqual(['1']);
+    expect(readSnapshots('null')).toEqual([]);
+    expect(() => readSnapshots('{')).toThrow();
+  });
+
+  it('stores once what is equal in two backups', async () => {
+    const repository = repositoryOf();
+    const destination = await opened(repository);
+    const bytes = randomBytes(12_000_000);
+    await store(destination, 'shop/first', bytes);
+    const before = repository.size();
+    randomBytes(100_000).copy(bytes, 5_000_000);
+    await store(destination, 'shop/second', bytes, 'two');
+    expect(before).toBeGreaterThan(11_000_000);
+    expect(repository.size() - before).toBeLessThan(before / 4);
+    expect((await collect(destination, 'shop/second')).equals(bytes)).toBe(true);
+    await destination.close();
+  });
+
+  it('hands secrets over in the environment of the child alone', async () => {
+    const repository = repositoryOf();
+    const seen: string[] = [];
+    const destination = await restic.open(
+      'deep',
+      {
+        repository: repository.folder,
+        password: { secret: 'repository' },
+        environment: { AWS_PROFILE: 'ada', B2_ACCOUNT_KEY: { secret: 'b2' } },
+      },
+      {
+        purpose: 'use',
+        environment: { ...repository.environment, DB_PASSWORD: 'not its business' },
+        readSecret: async (name) => {
+          seen.push(name);
+          return name === 'b2' ? 'b2-key-of-ada' : password;
+        },
+      },
+    );
+    expect(seen.toSorted()).toEqual(['b2', 'repository']);
+    const sink = await destination.put('a/held', 'one');
+    await sink.write([randomBytes(100)]);
+    const [child] = childrenOf(process.pid, 'restic');
+    const read = (file: string) => execFileSync('cat', [`/proc/${child}/${file}`], { encoding: 'utf8' });
+    expect(read('cmdline')).not.toMatch(new RegExp(`${password}|b2-key-of-ada`));
+    expect(read('environ').split('\0')).toEqual(
+      expect.arrayContaining([`RESTIC_PASSWORD=${password}`, 'B2_ACCOUNT_KEY=b2-key-of-ada', 'AWS_PROFILE=ada']),
+    );
+    expect(read('environ')).not.toContain('not its business');
+    await sink.abort();
+    expect(childrenOf(process.pid, 'restic')).toEqual([]);
+    await destination.close();
+  });
+
+  it('forgets what a killed runner’s restic makes behind its removal', async () => {
+    const repository = repositoryOf();
+    const [destination, other] = [await opened(repository), await opened(repository)];
+    const late = await destination.put('shop/late', 'attempt-1');
+    await late.write([randomBytes(1000)]);
+    await other.removeAttempt('shop/late', 'attempt-1');
+    await late.prepare();
+    await other.sweep!('shop');
+    expect(repository.snapshots().filter(({ tags }) => tags.includes('attempt=attempt-1'))).toEqual([]);
+    await expect(late.publish()).rejects.toThrow(/removed by another run/);
+    await late.abort();
+    expect(await keys(other, '')).toEqual([]);
+    for (const one of [destination, other]) await one.close();
+  });
+
+  it('of racing processes that write one key, one wins', async () => {
+    const repository = repositoryOf();
+    const results = await Promise.allSettled(
+      [1, 2, 3, 4].map(async (number) => {
+        const destination = await opened(repository);
+        await destination.write('race', Buffer.from(`${number}`));
+        return number;
+      }),
+    );
+    const winners = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(winners).toHaveLength(1);
+    for (const one of results) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(KeyExists);
+    expect(String(await (await opened(repository)).read('race', 10))).toBe(`${winners[0]}`);
+  });
+});
+
+/** Processes of a name among the descendants of one. */
+function childrenOf(pid: number, name: string): number[] {
+  const rows = spawnSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, parent, comm]) => Number(parent) === pid && comm === name).map(([own]) => Number(own));
 }

@@ -354,7 +354,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
           { age: { recipients: ['ssh-ed25519 AAAA'], identities: { secret: 'spoken' } } },
           { gpg: { recipients: [ops.publicFile], 'sign-with': dev.privateFile, identity: ops.privateFile } },
         ],
-        destinations: ['main', 'nas', 'deep'],
+        destinations: ['main', 'nas', 'deep', 'remote'],
         retention: null,
         verify: [{ restore: {} }],
       },
@@ -366,7 +366,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         layout: '{backup}/{id}{ext}',
       },
       first: { source: 'logs', layout: '{backup}/{id}{ext}' },
-      second: { source: { type: 'command', run: ['second'] }, destinations: ['main', 'nas', 'remote'] },
+      second: { source: { type: 'command', run: ['second'] } },
     },
     groups: {
       pair: {

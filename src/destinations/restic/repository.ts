@@ -88,11 +88,15 @@ export class Repository {
 
   private async make(mark: Mark, bytes: Uint8Array): Promise<Snapshot> {
     const time = new Date();
+    return await this.learn((await this.backup(mark, bytes)).id, mark, time);
+  }
+
+  private async backup(mark: Mark, bytes: Uint8Array): Promise<{ id: string }> {
     const words = ['backup', '--json', '--quiet', ...wordsOf(mark)];
     // Restic takes nothing for a fault: what is empty says so by its size, and is a line break there.
     const input = bytes.length === 0 ? Buffer.from('\n') : bytes;
     const { stdout } = await this.program.run(words, { doing: `write ${mark.key}`, input, writes: true });
-    return await this.learn(readSummary(stdout, mark.key).id, mark, time);
+    return readSummary(stdout, mark.key);
   }
 
   /** Takes note of a snapshot that a stream has made. */
@@ -179,8 +183,10 @@ export class Repository {
   private async bury(ids: readonly string[]): Promise<void> {
     for (let start = 0; start < ids.length; start += atOnce) {
       const mark = markOf('tombstone', 'forgotten', { buries: ids.slice(start, start + atOnce) });
-      await this.make(mark, Buffer.from('these snapshots are gone\n'));
+      await this.backup(mark, Buffer.from('these snapshots are gone\n'));
     }
+    // The names tell of a snapshot more than is known.
+    this.names = null;
   }
 
   /** Where only the new snapshot has come since, the names say so, and nothing has to be asked. */

@@ -119,7 +119,7 @@ export class ResticStore implements Destination {
   /** What belongs to attempts that were removed; their own marks go a day later. */
   async sweep(folder: string): Promise<void> {
     checkKey(this.name, folder);
-    await this.repository.refresh(glance);
+    await this.repository.refresh();
     const { known } = this.repository;
     const ours = [...known.all()].filter(({ key }) => key.startsWith(`${folder}/`));
     const removed = ours.filter(({ role }) => role === 'removed');

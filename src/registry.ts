@@ -2,10 +2,13 @@
 
 import type { DestinationKind } from './destination.ts';
 import { git } from './destinations/git/index.ts';
+import { azure } from './destinations/azure/index.ts';
+import { gcs } from './destinations/gcs/index.ts';
 import { local } from './destinations/local/index.ts';
 import { restic } from './destinations/restic/index.ts';
 import { s3 } from './destinations/s3/index.ts';
 import { sftp } from './destinations/sftp/index.ts';
+import { rclone } from './destinations/rclone/index.ts';
 import type { SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';
@@ -29,7 +32,7 @@ export type AnyDestination = DestinationKind<object>;
 
 export const sources: readonly AnySource[] = [sqlite, files, command, postgres, redis, mysql, mariadb, mongodb];
 export const transforms: readonly AnyTransform[] = [gzip, zstd, xz, aes, gpg, age];
-export const destinations: readonly AnyDestination[] = [local, s3, sftp, git, restic];
+export const destinations: readonly AnyDestination[] = [local, s3, sftp, git, restic, rclone, gcs, azure];
 
 function byType<Kind extends { type: string }>(role: string, kinds: readonly Kind[]): (type: string) => Kind {
   const index = new Map(kinds.map((kind) => [kind.type, kind]));

@@ -71,6 +71,17 @@ export const formats = {
     pattern: /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_[:][A-Za-z0-9_.:%\]-]*$/,
     expected: 'a host such as backup@db.internal',
   },
+  'rclone-remote': {
+    pattern: /^[A-Za-z0-9_][A-Za-z0-9_.+@ -]*$/,
+    expected: 'the name of a remote as rclone listremotes shows it, without its colon',
+  },
+  'rclone-path': {
+    pattern: /^(?!(?:.*\/)?\.{1,2}(?:\/|$))[^\]\r\n\0]*$/,
+    expected: 'a path without ], line breaks, . and ..',
+  },
+  'rclone-option': { pattern: /^[a-z][a-z0-9_-]*$/, expected: 'an option as it stands in rclone.conf' },
+  'rclone-flag': { pattern: /^--[a-z][a-z0-9-]*(=[^\0]*)?$/, expected: 'a flag such as --bwlimit=8M' },
+  'azure-account': { pattern: /^[a-z0-9]{3,24}$/, expected: 'the name of a storage account' },
   'http-url': { pattern: /^https?:\/\/[^\s/][^\s]*$/, expected: 'a URL such as http://localhost:8080/health' },
   bucket: {
     pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/,

@@ -17,8 +17,10 @@ export const objectChecks: Check[] = [
       writers.map((writer, index) => writer.write('race', Buffer.from(`${index}`))),
     );
     const winners = results.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []));
-    assert.equal(winners.length, 1);
-    assert.equal(String(await destination.read('race', 10)), `${winners[0]}`);
+    // Where the store cannot refuse to overwrite, more may believe that they won; who reads finds one of them.
+    if (destination.exclusive === false) assert.ok(winners.length >= 1);
+    else assert.equal(winners.length, 1);
+    assert.ok(winners.includes(Number(String(await destination.read('race', 10)))));
     for (const result of results)
       if (result.status === 'rejected') assert.ok(result.reason instanceof KeyExists, `${result.reason}`);
   }),

@@ -1,14 +1,14 @@
 /** Every kind that exists, one explicit line each. */
 
 import type { DestinationKind } from './destination.ts';
-import { git } from './destinations/git/index.ts';
 import { azure } from './destinations/azure/index.ts';
 import { gcs } from './destinations/gcs/index.ts';
+import { git } from './destinations/git/index.ts';
 import { local } from './destinations/local/index.ts';
 import { restic } from './destinations/restic/index.ts';
+import { rclone } from './destinations/rclone/index.ts';
 import { s3 } from './destinations/s3/index.ts';
 import { sftp } from './destinations/sftp/index.ts';
-import { rclone } from './destinations/rclone/index.ts';
 import type { SourceKind, TransformKind } from './kind.ts';
 import { command } from './sources/command/index.ts';
 import { files } from './sources/files/index.ts';

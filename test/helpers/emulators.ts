@@ -80,6 +80,15 @@ export async function startAzure(): Promise<Emulator> {
   });
 }
 
+/** A folder by WebDAV, served by rclone itself. */
+export async function startWebdav(folder: string, user: string, password: string) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const argv = ['rclone', 'serve', 'webdav', folder, '--addr', `127.0.0.1:${port}`, '--user', user, '--pass', password];
+  const server = await served(argv, url);
+  return { url, stop: server.halt };
+}
+
 type Kind = {
   folder: ReturnType<typeof temporaryDirectory>;
   create(name: string): Promise<Response>;
@@ -87,8 +96,29 @@ type Kind = {
 };
 
 async function emulator(port: number, argv: string[], url: string, kind: Kind): Promise<Emulator> {
-  let child: ChildProcess;
   let buckets = 0;
+  const { halt, start } = await served(argv, url);
+  return {
+    port,
+    bucket: async () => {
+      const name = `bucket-${process.pid}-${++buckets}`;
+      const made = await kind.create(name);
+      if (!made.ok) throw new Error(`${name}: ${made.status} ${await made.text()}`);
+      return name;
+    },
+    spec: kind.spec,
+    halt,
+    start,
+    stop: async () => {
+      await halt();
+      kind.folder.remove();
+    },
+  };
+}
+
+/** Starts a program and waits until it answers at the URL. */
+async function served(argv: string[], url: string) {
+  let child: ChildProcess;
   const start = async () => {
     child = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' });
     for (let tries = 0; ; tries += 1) {
@@ -107,22 +137,7 @@ async function emulator(port: number, argv: string[], url: string, kind: Kind): 
     await once(child, 'exit');
   };
   await start();
-  return {
-    port,
-    bucket: async () => {
-      const name = `bucket-${process.pid}-${++buckets}`;
-      const made = await kind.create(name);
-      if (!made.ok) throw new Error(`${name}: ${made.status} ${await made.text()}`);
-      return name;
-    },
-    spec: kind.spec,
-    halt,
-    start,
-    stop: async () => {
-      await halt();
-      kind.folder.remove();
-    },
-  };
+  return { start, halt };
 }
 
 /** By the account's key: a signature of a container cannot make it. */

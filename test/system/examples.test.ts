@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dockerEngine } from '../helpers/docker.ts';
+import { azureKey, startAzure, startGcs, startWebdav } from '../helpers/emulators.ts';
 import { fakeKubectl } from '../helpers/kubectl.ts';
 import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
@@ -185,6 +186,36 @@ const needs: Record<string, Need> = {
     ]),
   ),
   ...placed,
+  'rclone.yaml': {
+    programs: ['zstd', 'openssl', 'rclone'],
+    make: (folder) => {
+      needs['sqlite.yaml']!.make(folder);
+      mkdirSync(join(folder, 'dav'));
+    },
+    start: async (folder) => {
+      const server = await startWebdav(join(folder, 'dav'), 'shop', 'correct horse');
+      return { env: { URL: server.url, DAV_PASSWORD: 'correct horse' }, end: () => server.stop() };
+    },
+  },
+  'gcs.yaml': {
+    programs: ['zstd', 'openssl', 'rclone', 'fake-gcs-server'],
+    make: (folder) => needs['sqlite.yaml']!.make(folder),
+    start: async () => {
+      const server = await startGcs();
+      const { bucket, endpoint } = server.spec(await server.bucket()) as Record<string, string>;
+      return { env: { GCS_BUCKET: bucket!, GCS_ENDPOINT: endpoint! }, end: () => server.stop() };
+    },
+  },
+  'azure.yaml': {
+    programs: ['zstd', 'openssl', 'rclone', 'azurite-blob'],
+    make: (folder) => needs['sqlite.yaml']!.make(folder),
+    start: async () => {
+      const server = await startAzure();
+      const { account, container, endpoint } = server.spec(await server.bucket()) as Record<string, string>;
+      const there = { AZURE_ACCOUNT: account!, AZURE_CONTAINER: container!, AZURE_ENDPOINT: endpoint! };
+      return { env: { ...there, AZURE_KEY: azureKey }, end: () => server.stop() };
+    },
+  },
   'sftp.yaml': {
     programs: ['zstd', 'tar', 'openssl', ...(hasSshd() ? [] : ['sshd'])],
     make: (folder) => {

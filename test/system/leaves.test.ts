@@ -53,6 +53,11 @@ const quiet: Record<string, string> = {
       'acts at run time: see test/kinds/sftp.test.ts and test/integration/sftp.test.ts',
     ]),
   ),
+  ...atRunTime(
+    'test/kinds/rclone.test.ts, gcs.test.ts and azure.test.ts',
+    `destination-rclone.flags rclone-flags.[] destination-rclone.config-password destination-gcs.flags destination-azure.flags
+    destination-gcs.anonymous destination-gcs.storage-class destination-gcs.endpoint destination-azure.tier`,
+  ),
   'signing.public': 'acts at run time: see below',
   'plan.id': 'acts at run time: see below',
   ...atRunTime(

@@ -127,7 +127,8 @@ function secretNames(check: Check, node: unknown, pointer: string): void {
     use(check, 'secrets', first![1], `${pointer}/secret`);
   }
   for (const [key, value] of entries) {
-    if (key === 'retention' || key === 'allow' || key === 'secrets' || key === 'options') continue;
+    if (key === 'retention' || key === 'allow' || key === 'secrets') continue;
+    if (key === 'options' && pointer.endsWith('/restore')) continue;
     const at = childPointer(pointer, key);
     // A variable may be called `secret`: only its value is looked at.
     if (key === 'environment') {

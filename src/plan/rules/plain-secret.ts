@@ -58,7 +58,7 @@ function visit(
     else if (secretText.some((pattern) => pattern.test(node))) report(pointer, 'this looks like a secret and stands');
   }
   if (typeof node !== 'object' || node === null) return;
-  const isEnvironment = /\/environment$|^\/destinations\/[^/]+\/options$/.test(pointer);
+  const isEnvironment = /\/environment$|\/destinations\/[^/]+\/options$/.test(pointer);
   for (const [key, value] of Object.entries(node)) {
     // Reasons and secrets' own places are words about secrets.
     if (pointer === '' && key === 'secrets') continue;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyExists, type Placement } from '../../src/destination.ts';
@@ -47,6 +48,27 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       ).toBe(true);
       const head = await destination.client.s3.headObject({ Bucket: bucket, Key: 'parts/large' });
       expect(head.ETag).toMatch(/-5"?$/);
+      await destination.close();
+    });
+
+    it('reads from far away in ranges beside each other, in order, and from nearby in one stream', async () => {
+      const bytes = randomBytes(42_000_001);
+      const destination = await openAt(server, { bucket, prefix: 'far' });
+      await store(destination, 'large', bytes);
+      let requests = 0;
+      const far = ((next: (args: unknown) => unknown) => async (args: unknown) => {
+        requests += 1;
+        await sleep(50);
+        return next(args);
+      }) as never;
+      destination.client.s3.middlewareStack.add(far, { step: 'build' });
+      expect((await collect(destination, 'large')).equals(bytes)).toBe(true);
+      // 8 MiB each.
+      expect(requests).toBe(6);
+      const part = await collect(destination, 'large', { start: 1_000_001, end: 40_999_999 });
+      expect(part.equals(bytes.subarray(1_000_001, 41_000_000))).toBe(true);
+      destination.client.s3.middlewareStack.remove(far);
+      expect((await collect(destination, 'large')).equals(bytes)).toBe(true);
       await destination.close();
     });
 

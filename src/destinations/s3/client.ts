@@ -77,11 +77,16 @@ export class Client {
         return await act(this.s3, signal ? { abortSignal: signal } : {});
       } catch (error) {
         signal?.throwIfAborted();
-        const fault = faultOf(error, { name: this.name, doing, where: this.where(name) });
+        const fault = this.fault(doing, name, error);
         if (!(fault instanceof S3Fault && fault.transient) || attempt >= this.patience.attempts) throw fault;
         await this.rest(attempt, signal);
       }
     }
+  }
+
+  /** What was thrown, as a sentence. */
+  fault(doing: string, name: string, error: unknown): Error {
+    return faultOf(error, { name: this.name, doing, where: this.where(name) });
   }
 
   close(): void {

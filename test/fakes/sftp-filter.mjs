@@ -2,8 +2,9 @@
 // usage (in sshd_config): Subsystem sftp NODE sftp-filter.mjs SERVER MODE [CONTROL]
 //   plain      the server has no extensions
 //   replacing  no extensions, and its rename replaces what is there
-//   meddle     what the file CONTROL says, once: `cut-before WHAT`, `cut-after WHAT`, `stall WHAT`; WHAT is the number of a
-//              request's type or the name of an extension. `cut-after` lets the server act and keeps its answer back.
+//   meddle     what the file CONTROL says, once: `cut-before WHAT`, `cut-after WHAT`, `stall WHAT`, of which WHAT is the number of a
+//              request's type or the name of an extension. `cut-after` lets the server act and keeps its answer back. A
+//              third word is an expression that the request must match; `>N` means one of more than N bytes.
 //   plain+meddle  both
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -45,7 +46,10 @@ function order(packet) {
   } catch {
     return null;
   }
-  const [act, what] = said.split(' ');
+  const [act, what, which = ''] = said.split(' ');
+  const isLarge = which.startsWith('>');
+  const fits = isLarge ? packet.length > Number(which.slice(1)) : new RegExp(which).test(packet.toString('latin1'));
+  if (!fits) return null;
   if (what !== String(packet[4]) && !(packet[4] === 200 && text(packet, 9) === what)) return null;
   rmSync(control);
   return act;

@@ -110,12 +110,12 @@ describe.skipIf(!hasSftp || !has('tar', 'zstd'))('a plan whose backups lie at an
   const part = String.raw`/data/\d+/\d+/\.part-`;
   const [link, replace, sync] = ['hardlink@openssh.com', 'posix-rename@openssh.com', 'fsync@openssh.com'];
   it.each([
-    ['create', `cut-before ${open} ${part}`, 2],
-    ['create', `cut-after ${open} ${part}`, 2],
+    ['create', `cut-before ${open} ${part}`, 0],
+    ['create', `cut-after ${open} ${part}`, 0],
     ['part', `cut-before ${write} >100000`, 2],
     ['part', `cut-after ${write} >100000`, 2],
-    ['durable', `cut-before ${sync}`, 2],
-    ['durable', `cut-after ${sync}`, 2],
+    ['durable', `cut-before ${sync}`, 0],
+    ['durable', `cut-after ${sync}`, 0],
     // What can be looked up is settled, and the run goes on as if nothing had been.
     ['complete', `cut-before ${link} [.]bin`, 0],
     ['complete', `cut-after ${link} [.]bin`, 0],
@@ -123,8 +123,8 @@ describe.skipIf(!hasSftp || !has('tar', 'zstd'))('a plan whose backups lie at an
     ['manifest', `cut-before ${link} [.]manifest[.]json`, 0],
     ['manifest', `cut-after ${link} [.]manifest[.]json`, 0],
     ['list', `cut-before ${list} /shop/data`, 1],
-    ['delete', `cut-before ${remove} [.]manifest[.]json`, 1],
-    ['delete', `cut-after ${remove} [.]bin`, 1],
+    ['delete', `cut-before ${remove} [.]manifest[.]json`, 0],
+    ['delete', `cut-after ${remove} [.]bin`, 0],
     ['lease', `cut-before ${link} /lease/`, 0],
     ['lease', `cut-after ${link} /lease/`, 0],
     ['lease', `cut-before ${replace} /lease/`, 0],

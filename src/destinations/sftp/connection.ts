@@ -19,7 +19,7 @@ export class Connection {
 
   /** A session that lives. Rejects with Ended where none can be had. */
   async files(): Promise<Files> {
-    if (this.closed) throw new Ended('it was closed', false);
+    if (this.closed) throw new Ended('it was closed', 'never');
     const known = this.current;
     const files = await known?.catch(() => null);
     if (files && !files.session.over) return files;

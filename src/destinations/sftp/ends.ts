@@ -7,7 +7,7 @@ export function hostLabel({ user, host, port }: SshHost): string {
   return `${user === undefined ? '' : `${user}@`}${host}${port === undefined ? '' : `:${port}`}`;
 }
 
-type Saying = { said: RegExp; means(host: SshHost, found: RegExpExecArray): string; transient?: true };
+type Saying = { said: RegExp; means(host: SshHost, found: RegExpExecArray): string; passes?: true };
 
 const file = ({ knownHosts }: SshHost) => knownHosts ?? '~/.ssh/known_hosts';
 const scan = ({ host, port }: SshHost) => `ssh-keyscan ${port === undefined ? '' : `-p ${port} `}${host}`;
@@ -41,13 +41,13 @@ const sayings: Saying[] = [
   {
     said: /Could not resolve hostname ([^\n]*)/,
     means: (_, found) => `its name is not known (${found[1]})`,
-    transient: true,
+    passes: true,
   },
-  { said: /Connection refused/, means: () => 'nothing listens there (connection refused)', transient: true },
+  { said: /Connection refused/, means: () => 'nothing listens there (connection refused)', passes: true },
   {
     said: /Connection timed out|Operation timed out|No route to host|Network is unreachable/i,
     means: (_, found) => `no answer comes from there (${found[0]})`,
-    transient: true,
+    passes: true,
   },
   {
     said: /Too many authentication failures/,
@@ -57,9 +57,10 @@ const sayings: Saying[] = [
 
 /** The end of a session. `spoke`: the server had answered before. */
 export function endOf(host: SshHost, said: string, spoke: boolean): Ended {
-  for (const { said: pattern, means, transient } of spoke ? [] : sayings) {
+  for (const { said: pattern, means, passes } of spoke ? [] : sayings) {
     const found = pattern.exec(said);
-    if (found) return new Ended(`${hostLabel(host)} cannot be reached: ${means(host, found)}`, transient === true);
+    if (found)
+      return new Ended(`${hostLabel(host)} cannot be reached: ${means(host, found)}`, passes ? 'away' : 'never');
   }
   const words = said
     .split('\n')
@@ -69,8 +70,8 @@ export function endOf(host: SshHost, said: string, spoke: boolean): Ended {
     .join(' | ')
     .slice(-300);
   const why = words === '' ? '' : ` (${words})`;
-  if (spoke) return new Ended(`the connection to ${hostLabel(host)} was cut${why}`, true);
+  if (spoke) return new Ended(`the connection to ${hostLabel(host)} was cut${why}`, 'cut');
   const hint =
     words === '' ? ': its log says why (a ChrootDirectory must belong to root and be writable to nobody else)' : '';
-  return new Ended(`${hostLabel(host)} ended the connection before it spoke SFTP${why}${hint}`, true);
+  return new Ended(`${hostLabel(host)} ended the connection before it spoke SFTP${why}${hint}`, 'away');
 }

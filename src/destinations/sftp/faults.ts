@@ -26,7 +26,7 @@ export async function explained(
   files: Files | null,
 ): Promise<Error> {
   const sentence = (why: string) => `Destination ${name}: cannot ${doing} ${path}: ${why}.`;
-  if (error instanceof Ended) return new Ended(sentence(error.message), error.transient);
+  if (error instanceof Ended) return new Ended(sentence(error.message), error.how);
   if (error instanceof KeyExists || error instanceof KeyMissing || error instanceof RunnerError) return error;
   if (error instanceof RangeError)
     return new RunnerError(sentence(`its server's answer makes no sense (${error.message})`));
@@ -47,4 +47,14 @@ async function failure(error: Refused, path: string, files: Files | null): Promi
   } catch {}
   const said = error.message === '' ? 'Failure' : error.message;
   return `its server says no more than "${said}": a full disk or quota, or a fault of the disk; its log may tell`;
+}
+
+/** Does again what may be done twice, when the session ended in the middle of it. */
+export async function twice<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof Ended && error.how === 'cut') return await act();
+    throw error;
+  }
 }

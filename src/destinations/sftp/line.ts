@@ -19,7 +19,7 @@ export function openLine(host: SshHost, environment: Readonly<Record<string, str
     ['key', host.key],
     ['file of known hosts', host.knownHosts],
   ] as const)
-    if (file !== undefined && !existsSync(file)) throw new Ended(`its ${what} ${file} is not there`, false);
+    if (file !== undefined && !existsSync(file)) throw new Ended(`its ${what} ${file} is not there`, 'never');
   const words = [...sshOptions(host), '-S', 'none', '-T', '-x', '-a', '-s', '--', host.host, 'sftp'];
   const child = spawn('ssh', words, { env: { ...environment }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
@@ -38,7 +38,7 @@ export function openLine(host: SshHost, environment: Readonly<Record<string, str
   });
   const ended = Promise.race([
     new Promise<Ended>((resolve) => {
-      child.once('error', (error) => resolve(new Ended(notStarted(error), false)));
+      child.once('error', (error) => resolve(new Ended(notStarted(error), 'never')));
     }),
     gone.then(() => endOf(host, said, spoke)),
   ]);

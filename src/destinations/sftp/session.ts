@@ -14,13 +14,21 @@ export type Line = {
   end(now?: boolean): Promise<void>;
 };
 
-/** The session is over; what was asked and not answered may have been done or not. `transient`: a new one may do better. */
+/**
+ * The session is over; what was asked and not answered may have been done or not. `cut`: it had begun, and a new one may do better;
+ * `away`: there was none, and later there may be; `never`: somebody must change something first.
+ */
 export class Ended extends RunnerError {
   constructor(
     message: string,
-    readonly transient: boolean,
+    readonly how: 'cut' | 'away' | 'never',
   ) {
     super(message);
+  }
+
+  /** Whether trying again may help. */
+  get transient(): boolean {
+    return this.how !== 'never';
   }
 }
 
@@ -84,7 +92,7 @@ export class Session {
     const fields = await hello;
     session.guarded(() => {
       const version = fields.number32();
-      if (version !== 3) throw new Ended(`its server speaks version ${version} of SFTP, and 3 is needed`, false);
+      if (version !== 3) throw new Ended(`its server speaks version ${version} of SFTP, and 3 is needed`, 'never');
       while (fields.left > 0) session.extensions.set(fields.text(), fields.text());
     });
     if (session.fault) throw session.fault;
@@ -126,7 +134,7 @@ export class Session {
 
   /** Ends it in good order. */
   async close(): Promise<void> {
-    this.fail(new Ended('it was closed', false));
+    this.fail(new Ended('it was closed', 'never'));
     await this.line.end();
   }
 
@@ -154,7 +162,7 @@ export class Session {
     try {
       act();
     } catch (error) {
-      this.fail(error instanceof Ended ? error : new Ended(strange(error as Error), false));
+      this.fail(error instanceof Ended ? error : new Ended(strange(error as Error), 'never'));
       void this.line.end(true);
     }
   }
@@ -164,7 +172,7 @@ export class Session {
     const [oldest] = this.waiting.values();
     const patience = this.patience * (oldest!.slow ? 10 : 1);
     if (performance.now() - this.moved < patience * 1000) return;
-    this.fail(new Ended(`its server has not answered for ${patience} s: the connection was given up`, true));
+    this.fail(new Ended(`its server has not answered for ${patience} s: the connection was given up`, 'cut'));
     void this.line.end(true);
   }
 

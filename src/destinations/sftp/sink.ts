@@ -2,7 +2,7 @@
 import { dirname } from 'node:path/posix';
 import { KeyExists, type Sink } from '../../destination.ts';
 import { partOf } from '../file-names.ts';
-import { explained } from './faults.ts';
+import { explained, twice } from './faults.ts';
 import type { Files, Handle } from './files.ts';
 import { syncFolder } from './folders.ts';
 import { claim, settle } from './publish.ts';
@@ -111,10 +111,16 @@ export class SftpSink implements Sink {
     if (this.state === 'published') return;
     this.state = 'broken';
     await this.close().catch(() => {});
-    const files = await this.access.files();
-    await files.remove(this.part);
-    // Ours, but its name could not be made durable: nobody may build on it.
-    if (this.claimed) await files.remove(this.path);
+    try {
+      await twice(async () => {
+        const files = await this.access.files();
+        await files.remove(this.part);
+        // Ours, but its name could not be made durable: nobody may build on it.
+        if (this.claimed) await files.remove(this.path);
+      });
+    } catch (error) {
+      throw await explained(error, this.access.name, 'remove', this.part, null);
+    }
   }
 
   private async step<T>(wanted: 'open' | 'prepared', doing: string, act: () => Promise<T>): Promise<T> {

@@ -5,12 +5,13 @@ import { type Destination, KeyExists, KeyMissing, type Sink, type StoredObject }
 import { RunnerError } from '../../diagnostic.ts';
 import { checkPrefix, isSmallPart, partOf, partPrefix, smallAttempt } from '../file-names.ts';
 import type { Connection } from './connection.ts';
-import { explained } from './faults.ts';
+import { freeSpace, timeOfNew } from './facts.ts';
+import { explained, twice } from './faults.ts';
 import type { Files, Handle } from './files.ts';
 import { makeFolder } from './folders.ts';
 import { checkListed, looked, type Place, pathOf } from './place.ts';
 import { readAhead } from './reading.ts';
-import { Ended, Refused } from './session.ts';
+import { Refused } from './session.ts';
 import { openSink, type SftpSink } from './sink.ts';
 import { type Course, walk } from './walk.ts';
 import { type Attributes, isFile, Open, Status } from './wire.ts';
@@ -33,32 +34,11 @@ export class SftpStore implements Destination {
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    const sink = await this.sink(pathOf(this.place, key), smallAttempt());
-    try {
-      await sink.write([bytes]);
-      await sink.prepare();
-      await sink.publish();
-    } catch (error) {
-      await sink.abort();
-      if (!(error instanceof KeyExists) || !(await this.holds(key, bytes))) throw error;
-    }
+    await twice(() => this.writeOnce(key, bytes));
   }
 
   async replace(key: string, bytes: Uint8Array): Promise<void> {
-    const path = pathOf(this.place, key);
-    const files = await this.told('replace', path, async (living) => living);
-    if (!files.offers('replace')) return await this.overwrite(key, path, bytes);
-    const sink = await this.sink(path, smallAttempt());
-    try {
-      await sink.write([bytes]);
-      await sink.prepare();
-      await sink.replace();
-    } catch (error) {
-      // The answer may be lost, and not the act.
-      if (error instanceof Ended && (await this.holds(key, bytes))) return;
-      await sink.abort();
-      throw error;
-    }
+    await twice(() => this.replaceOnce(key, bytes));
   }
 
   async read(key: string, limit: number): Promise<Uint8Array> {
@@ -127,43 +107,55 @@ export class SftpStore implements Destination {
   }
 
   async free(): Promise<number | null> {
-    return await this.told('ask the free space of', this.place.root, async (files) => {
-      if (!files.offers('space')) return null;
-      for (let at = this.place.root; ; at = dirname(at)) {
-        try {
-          return (await files.space(at)).free;
-        } catch (error) {
-          const isMissing = error instanceof Refused && error.status === Status.missing;
-          if (!isMissing || dirname(at) === at) throw error;
-        }
-      }
-    });
+    return await this.told('ask the free space of', this.place.root, (files) => freeSpace(files, this.place.root));
   }
 
-  /** The time that the server gives a new file, in whole seconds; where none may be made, this machine's. */
+  /** In whole seconds; where no file may be made, this machine's. */
   async clock(): Promise<Date> {
     const path = partOf(join(this.place.root, 'clock'), smallAttempt());
-    return await this.told('ask the time of', this.place.root, async (files) => {
-      try {
-        const handle = await files.open(path, Open.write | Open.create | Open.exclusive, this.modes.files);
-        const [{ modified }] = await Promise.all([files.fstat(handle), files.close(handle), files.remove(path)]);
-        return modified === undefined ? new Date() : new Date(modified * 1000);
-      } catch (error) {
-        if (error instanceof Refused) return new Date();
-        throw error;
-      }
-    });
+    return await this.told('ask the time of', this.place.root, (files) => timeOfNew(files, path));
   }
 
   async close(): Promise<void> {
     await this.connection.close();
   }
 
+  private async writeOnce(key: string, bytes: Uint8Array): Promise<void> {
+    const sink = await this.sink(pathOf(this.place, key), smallAttempt());
+    try {
+      await sink.write([bytes]);
+      await sink.prepare();
+      await sink.publish();
+    } catch (error) {
+      await sink.abort();
+      if (!(error instanceof KeyExists) || !(await this.holds(key, bytes))) throw error;
+    }
+  }
+
+  private async replaceOnce(key: string, bytes: Uint8Array): Promise<void> {
+    const path = pathOf(this.place, key);
+    const isOffered = await this.told('replace', path, async (files) => files.offers('replace'));
+    if (!isOffered) return await this.overwrite(key, path, bytes);
+    const sink = await this.sink(path, smallAttempt());
+    try {
+      await sink.write([bytes]);
+      await sink.prepare();
+      await sink.replace();
+    } catch (error) {
+      await sink.abort();
+      throw error;
+    }
+  }
+
   private async sink(path: string, attempt: string): Promise<SftpSink> {
     const access = { name: this.name, files: () => this.connection.files() };
     const open = () => openSink(access, path, attempt, this.modes.files);
+    let isCut = false;
     return await this.told('create', path, async (files) => {
+      // A session that ended may have made it; nobody else has its name.
+      if (isCut) await files.remove(partOf(path, attempt));
       await looked(files, this.place, path);
+      isCut = true;
       try {
         return await open();
       } catch (error) {
@@ -241,11 +233,14 @@ export class SftpStore implements Destination {
     });
   }
 
+  /** What goes through here may be done twice. */
   private async told<T>(doing: string, path: string, act: (files: Files) => Promise<T>): Promise<T> {
     let files: Files | null = null;
     try {
-      files = await this.connection.files();
-      return await act(files);
+      return await twice(async () => {
+        files = await this.connection.files();
+        return await act(files);
+      });
     } catch (error) {
       throw await explained(error, this.name, doing, path, files);
     }

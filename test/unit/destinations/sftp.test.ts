@@ -19,7 +19,7 @@ async function sessionWith(answer: (request: Request, reply: Reply) => void, pat
   const ended = new Promise<Ended>((resolve) => {
     gone = resolve;
   });
-  const end = async () => void gone(new Ended('it went', true));
+  const end = async () => void gone(new Ended('it went', 'cut'));
   const packets = new Packets((body) => {
     const fields = new Fields(body.subarray(1));
     const [type, id] = [body[0]!, fields.number32()];
@@ -86,7 +86,7 @@ describe('a session', () => {
     });
     await expect(session.ask(Ask.remove, ['a'])).rejects.toEqual(new Refused(Status.denied, 'Permission denied'));
     const open = session.ask(Ask.open, ['a'], Answer.handle);
-    gone(new Ended('it went', true));
+    gone(new Ended('it went', 'cut'));
     await expect(open).rejects.toThrow(Ended);
     await expect(session.ask(Ask.remove, ['a'])).rejects.toThrow('it went');
     expect(session.over).toBe(true);

@@ -14,7 +14,7 @@ for pair in sqlite3:sqlite3 zstd:zstd pigz:pigz xz:xz-utils gpg:gnupg gpg-agent:
   ssh-keygen:openssh-client strace:strace setfacl:acl setfattr:attr faketime:faketime \
   /usr/lib/postgresql/*/bin/initdb:postgresql redis-server:redis-server redis-cli:redis-tools mariadbd:mariadb-server \
   mariadb-dump:mariadb-client /usr/sbin/sshd:openssh-server dockerd:docker.io setpriv:util-linux busybox:busybox mksh:mksh \
-  mmdebstrap:mmdebstrap patchelf:patchelf rclone:rclone restic:restic git:git python3:python3-venv; do
+  mmdebstrap:mmdebstrap patchelf:patchelf rclone:rclone fusermount3:fuse3 restic:restic git:git python3:python3-venv; do
   program=${pair%:*}
   case $program in
     *'*'*) found=''; for path in $program; do [ -x "$path" ] && found=$path; done ;;

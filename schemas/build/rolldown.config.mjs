@@ -21,9 +21,11 @@ const executable = {
 export default defineConfig({
   cwd: root,
   input: Object.fromEntries(
-    Object.entries({ cli: 'src/cli.ts', builtin: 'src/builtin/main.ts' }).filter(([, path]) =>
-      existsSync(join(root, path)),
-    ),
+    Object.entries({
+      cli: 'src/cli.ts',
+      builtin: 'src/builtin/main.ts',
+      'local-store': 'src/destinations/local/worker.ts',
+    }).filter(([, path]) => existsSync(join(root, path))),
   ),
   platform: 'node',
   // Its ES modules: what is not used of it is left out, and calls between its modules cost less.

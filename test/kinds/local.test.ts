@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import {
   access,
+  chmod,
   mkdir,
   mkdtemp,
   readdir,
@@ -14,14 +16,14 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { type LocalSpec, local } from '../../src/destinations/local/index.ts';
 import { deepestMount } from '../../src/destinations/local/mount.ts';
 import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
 import { opening } from '../helpers/opening.ts';
-import { canMount, has } from '../helpers/programs.ts';
+import { canMount, has, isRoot } from '../helpers/programs.ts';
 
 const made: string[] = [];
 
@@ -49,8 +51,40 @@ destinationContract('local', async () => {
       await rename(join(outside, name), join(root, name));
     };
   };
-  return { open: () => opened({ path: root }), breakListing, end: async () => {} };
+  const fill = async (names: readonly string[]) => {
+    for (const name of new Set(names.map((key) => dirname(key)))) await mkdir(join(root, name), { recursive: true });
+    for (const name of names) writeFileSync(join(root, name), 'four');
+  };
+  const denied = isRoot && process.seteuid ? { write: asNobody, read: asNobody, list: asNobody, remove: asNobody } : {};
+  async function asNobody(): Promise<Destination> {
+    // What root has made with modes of its own is not for others.
+    await chmod(outside, 0o755);
+    return unprivileged(await opened({ path: root }));
+  }
+  return { open: () => opened({ path: root }), breakListing, many: 25_000, fill, denied, end: async () => {} };
 });
+
+/** The same handle, with every call made as a user to whom nothing belongs. */
+function unprivileged(destination: Destination): Destination {
+  const nobody = async <T>(act: () => Promise<T>): Promise<T> => {
+    process.seteuid!(65_534);
+    try {
+      return await act();
+    } finally {
+      process.seteuid!(0);
+    }
+  };
+  return new Proxy(destination, {
+    get: (target, key) => {
+      const value = Reflect.get(target, key);
+      if (key === 'list')
+        return async function* (prefix: string) {
+          yield* [await nobody(() => keys(target, prefix))];
+        };
+      return typeof value === 'function' ? (...words: unknown[]) => nobody(() => value.apply(target, words)) : value;
+    },
+  });
+}
 
 describe('local', () => {
   it('gives files 0600 and folders 0700, whatever the umask says, or what the plan says', async () => {

@@ -210,7 +210,13 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         'min-free': '2GiB',
         'off-site': true,
       },
-      archive: { type: 'local', path: 'archive', mount: 'required', modes: { files: '0640', directories: '0750' } },
+      archive: {
+        type: 'local',
+        path: 'archive',
+        mount: 'required',
+        timeout: '1m',
+        modes: { files: '0640', directories: '0750' },
+      },
       ...buckets,
       remote: {
         type: 'sftp',
@@ -399,7 +405,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       },
       stale: {
         source: 'logs',
-        destinations: ['main', 'cloud', 'vault', 'plain'],
+        destinations: ['main', 'cloud', 'vault', 'plain', 'remote'],
         transforms: 'sealed',
         retention: { last: 4, floor: 2 },
         layout: '{backup}/{id}{ext}',

@@ -44,6 +44,7 @@ const quiet: Record<string, string> = {
   'destination-git.state': 'acts at run time: test/kinds/git.test.ts',
   'destination-git.cache': 'acts at run time: test/kinds/git.test.ts',
   'destination-local.mount': 'acts at run time: see below',
+  'destination-local.timeout': 'acts at run time, on a network file system: see test/kinds/local-network.test.ts',
   'destination-local.modes': 'acts at run time: see below',
   'destination-local.modes.files': 'acts at run time: see below',
   'destination-local.modes.directories': 'acts at run time: see below',

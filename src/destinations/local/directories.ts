@@ -20,13 +20,13 @@ export async function makeDirectory(path: string, mode: number | null, parentIsM
   await syncDirectory(dirname(path));
 }
 
-/** Makes the names in a folder durable. File systems that cannot (EINVAL) keep no such promise to anybody. */
+/** Makes the names in a folder durable. File systems that cannot (over a network most of them) keep no such promise to anybody. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync();
   } catch (error) {
-    if (errorCode(error) !== 'EINVAL') throw error;
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(errorCode(error) ?? '')) throw error;
   } finally {
     await directory.close();
   }

@@ -2,7 +2,9 @@
 
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import { parseSize } from '../../units.ts';
+import { parseDuration, parseSize, seconds } from '../../units.ts';
+import { openAway } from './away.ts';
+import { networkType } from './network.ts';
 import { openLocal } from './store.ts';
 
 export type LocalSpec = {
@@ -11,6 +13,8 @@ export type LocalSpec = {
   /** Octal texts; default `"0600"` and `"0700"`. */
   modes?: { files?: string; directories?: string };
   'min-free'?: string;
+  /** A duration; default `2m`. */
+  timeout?: string;
 };
 
 export const local: DestinationKind<LocalSpec> = {
@@ -27,13 +31,17 @@ export const local: DestinationKind<LocalSpec> = {
 
   fetch: (spec: LocalSpec, key: string) => `cp ${quoted(`${spec.path.replace(/\/+$/, '')}/${key}`)} .`,
 
-  open: async (name: string, spec: LocalSpec) =>
-    openLocal(name, {
+  open: async (name: string, spec: LocalSpec) => {
+    const options = {
       root: spec.path,
       mountRequired: spec.mount === 'required',
       fileMode: Number.parseInt(spec.modes?.files ?? '0600', 8),
       directoryMode: Number.parseInt(spec.modes?.directories ?? '0700', 8),
-    }),
+    };
+    const type = networkType(spec.path);
+    if (type === null) return openLocal(name, options);
+    return openAway(name, options, type, seconds(parseDuration(spec.timeout ?? '2m')!));
+  },
 };
 
 /** One word of a POSIX shell. */

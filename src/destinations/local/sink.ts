@@ -43,7 +43,7 @@ class LocalSink implements Sink {
   async prepare(): Promise<{ size: number }> {
     return await this.step('open', 'make durable', async () => {
       // Once only: after a failed fsync the kernel may have dropped the pages and would call the next one a success.
-      await this.file.sync();
+      await this.file.sync().catch(cannotSync(this.name, this.path));
       const { size } = await this.file.stat();
       await this.close();
       this.state = 'prepared';
@@ -85,6 +85,17 @@ class LocalSink implements Sink {
     this.closed = true;
     await this.file.close();
   }
+}
+
+/** A file system that knows no fsync at all keeps nothing through a power cut, and says so in one of these words. */
+function cannotSync(name: string, path: string) {
+  return (error: unknown): never => {
+    const code = errorCode(error);
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')) throw error;
+    throw new RunnerError(
+      `Destination ${name}: the file system of ${path} cannot make a file durable (fsync: ${code}), so that a power cut could lose what was called safe: use another, or mount it with options that can.`,
+    );
+  };
 }
 
 /** writev takes a limited number of buffers and may write less than all; what is left is written again. */

@@ -3,16 +3,19 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Destination } from '../../../src/destination.ts';
 import type { Fault } from '../../fakes/fault-proxy.ts';
-import { type Check, check, collect, isTold, keys, type Network, type Stage, store, within } from './stage.ts';
+import { type Check, check, collect, isTold, keys, type Network, type Stage, store, untried, within } from './stage.ts';
 
 /** A check that needs a bad line; its handle on that line is opened while the line is still good. */
-function lineCheck(name: string, body: (stage: Stage & { line: Network; far: Destination }) => Promise<void>): Check {
+function lineCheck(
+  name: string,
+  body: (stage: Stage & { line: Network; far: Destination }) => Promise<unknown>,
+): Check {
   return check(name, async (stage) => {
     const line = stage.bench.network;
-    if (!line) return;
+    if (!line) return untried;
     const far = await line.open();
     try {
-      await body({ ...stage, line, far });
+      return await body({ ...stage, line, far });
     } finally {
       line.set(null);
       line.storm?.(0);
@@ -79,7 +82,7 @@ export const networkChecks: Check[] = [
     assert.ok((await collect(other, 'slow')).equals(bytes));
   }),
   lineCheck('a storm of refusals passes', async ({ line, far }) => {
-    if (!line.storm) return;
+    if (!line.storm) return untried;
     line.storm(2);
     await far.write('small', Buffer.from('x'));
     line.storm(2);
@@ -90,7 +93,7 @@ export const networkChecks: Check[] = [
     assert.equal((await collect(far, 'large')).length, 100_000);
   }),
   lineCheck('a storm without end is told, as neither missing nor empty', async ({ destination, line, far }) => {
-    if (!line.storm) return;
+    if (!line.storm) return untried;
     await destination.write('there', Buffer.from('x'));
     line.storm(Number.POSITIVE_INFINITY);
     const acts: Promise<unknown>[] = [

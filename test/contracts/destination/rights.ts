@@ -1,7 +1,7 @@
 /** What the store does not allow is told as that: not as missing, not as empty, not as done. */
 import assert from 'node:assert/strict';
 import type { Destination } from '../../../src/destination.ts';
-import { type Check, check, isTold, keys, type Right, store } from './stage.ts';
+import { type Check, check, isTold, keys, type Right, store, untried } from './stage.ts';
 
 const acts: Record<Right, (denied: Destination) => (() => Promise<unknown>)[]> = {
   write: (denied) => [
@@ -17,7 +17,7 @@ const acts: Record<Right, (denied: Destination) => (() => Promise<unknown>)[]> =
 export const rightChecks: Check[] = (Object.keys(acts) as Right[]).map((right) =>
   check(`who may not ${right} is told so, and nothing changes`, async ({ destination, bench }) => {
     const open = bench.denied?.[right];
-    if (!open) return;
+    if (!open) return untried;
     await destination.write('held/object', Buffer.from('kept'));
     const denied = await open();
     try {

@@ -42,15 +42,19 @@ export type Network = {
 };
 
 export type BenchFactory = () => Promise<Bench>;
-export type Check = { name: string; run(factory: BenchFactory): Promise<void> };
+/** What a check returns that needs something its bench does not arrange. */
+export const untried = Symbol('untried');
+export type Tried = typeof untried | undefined;
+
+export type Check = { name: string; run(factory: BenchFactory): Promise<Tried> };
 export type Stage = { bench: Bench; destination: Destination; other: Destination };
 
-export function check(name: string, body: (stage: Stage) => Promise<void>): Check {
-  const run = async (factory: BenchFactory): Promise<void> => {
+export function check(name: string, body: (stage: Stage) => Promise<unknown>): Check {
+  const run = async (factory: BenchFactory): Promise<Tried> => {
     const bench = await factory();
     const [destination, other] = [await bench.open(), await bench.open()];
     try {
-      await body({ bench, destination, other });
+      return (await body({ bench, destination, other })) === untried ? untried : undefined;
     } finally {
       await Promise.all([destination.close(), other.close()]);
       await bench.end();

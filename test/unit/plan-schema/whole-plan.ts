@@ -214,6 +214,7 @@ export const whole: Plan = {
       type: 'local',
       path: '/srv/backups',
       mount: 'required',
+      timeout: '1m',
       modes: { files: '0640', directories: '0750' },
       'min-free': '1GiB',
       'off-site': true,

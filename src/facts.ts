@@ -61,6 +61,7 @@ async function copyFacts(
   shelves: RunFacts['shelves'],
   { from = Object.keys(plan.destinations), ...wanted }: NonNullable<FactOptions['copies']>,
 ): Promise<NonNullable<RunFacts['copies']>> {
+  if (opened.size < 2) return {};
   const stands: Stand[] = [];
   const copies: Record<string, { missing: readonly Missing[] } | { unknown: string }> = {};
   const attempted = async (name: string, act: () => Promise<void>) => {

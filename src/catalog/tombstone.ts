@@ -8,6 +8,9 @@ import { checked, list, members, text, time, wrong } from './shape.ts';
 
 const doneSuffix = '.done.json';
 
+/** Files read at a time. */
+const width = 16;
+
 export type OpenTombstone = { key: string; tombstone: Tombstone };
 
 export const doneKey = (key: string): string => `${key.slice(0, -'.json'.length)}${doneSuffix}`;
@@ -15,9 +18,10 @@ export const doneKey = (key: string): string => `${key.slice(0, -'.json'.length)
 /** Every tombstone of a plan: what was deleted, by id. Costs a read each; only copying and questions need it. */
 export async function readTombstones(destination: Destination, plan: string): Promise<Map<string, Tombstone>> {
   const found = new Map<string, Tombstone>();
-  for (const key of (await tombstoneKeys(destination, plan)).filter((name) => !name.endsWith(doneSuffix))) {
-    const tombstone = await readTombstone(destination, plan, key);
-    for (const { id } of tombstone.deleted) found.set(id, tombstone);
+  const keys = (await tombstoneKeys(destination, plan)).filter((name) => !name.endsWith(doneSuffix));
+  for (let start = 0; start < keys.length; start += width) {
+    const batch = keys.slice(start, start + width).map((key) => readTombstone(destination, plan, key));
+    for (const tombstone of await Promise.all(batch)) for (const { id } of tombstone.deleted) found.set(id, tombstone);
   }
   return found;
 }

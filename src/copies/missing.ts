@@ -59,12 +59,14 @@ async function lackingOf(
     unit.map(({ name }) => name),
     [here, ...others],
   );
+  const present = new Set([...here.shelf.entries.map(({ id }) => id), ...here.shelf.pruned]);
+  // Most nights nothing is missing, and years of backups need no decision.
+  if (known.every(({ id }) => present.has(id))) return [];
   const members = unit.map(({ name }) => ({
     backup: name,
     items: known.filter(({ backup }) => backup === name).map(({ item }) => item),
   }));
   const wanted = desired(first!.retention[here.name] ?? null, plan.timezone, members, setOf);
-  const present = new Set([...here.shelf.entries.map(({ id }) => id), ...here.shelf.pruned]);
   const lacking = known.filter(({ id }) => wanted.has(id) && !present.has(id));
   const tiers = first!.destinations.find(({ name }) => name === here.name)?.tiers;
   const found: Lacking[] = [];

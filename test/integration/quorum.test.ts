@@ -66,6 +66,30 @@ async function holders(): Promise<string[]> {
   return found;
 }
 
+describe('a destination that is slow', () => {
+  const slowly: Hook = async (moment, _key, done) => {
+    if (moment === 'sink.write' && done) await new Promise((resolve) => setTimeout(resolve, 60));
+  };
+  const capture = async (require: number) => {
+    const action = captureAction(world, 'head -c 90000000 /dev/zero', { require });
+    for (const sink of action.branches[0]!.sinks) if (sink.destination === 'c') sink.dropAfter = 0.2;
+    const destinations = { c: await hooked(world, 'c', slowly) };
+    return await world.run(applyGraph(world, action), { destinations });
+  };
+
+  it('is left out of the backup, which is partial, and nothing of it stays there', async () => {
+    const outcome = await capture(2);
+    expect([outcome.exitCode, await holders()]).toEqual([1, ['a', 'b']]);
+    expect(outcome.backups[0]?.message).toMatch(/"c".* was left out: it held up the others/);
+    expect((await world.files('c')).filter((file) => !file.endsWith('RECOVERY.md'))).toEqual([]);
+  });
+
+  it('is waited for where it must hold the backup', async () => {
+    const outcome = await capture(3);
+    expect([outcome.exitCode, await holders()]).toEqual([0, names]);
+  });
+});
+
 describe.each(Object.entries(ills))('a destination that %s', (words, how) => {
   it.each(full.has(words) ? cases : few)('$ill of a, b, c, and $require must hold it', async ({ ill, require }) => {
     const { outcome, asked } = await attempt(ill, require, how);

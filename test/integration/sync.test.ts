@@ -205,6 +205,30 @@ describe('what retention says', () => {
   });
 });
 
+describe('a group', () => {
+  const group = `  uploads: { source: { type: command, run: [echo, uploads], extension: .bin }, destinations: [main, nas], require: 1 }
+groups: { shop: { together: [orders, uploads] } }
+`;
+  const setAt = (name: string) => world.at(name).map((id) => id.split('-')[0]);
+
+  it('whose set is torn everywhere is made whole by what each destination has', async () => {
+    const destinations = 'main: { type: local, path: main }\n  nas: { type: local, path: nas }';
+    world.write({ destinations, backup: 'destinations: [main, nas], require: 1', allow: '', more: group });
+    expect((await world.run('apply')).exitCode).toBe(0);
+    for (const file of world.files('main', 'orders-')) rmSync(file);
+    for (const file of world.files('nas', 'uploads-')) rmSync(file);
+    expect([setAt('main'), setAt('nas')]).toEqual([['uploads'], ['orders']]);
+    const { exitCode, stderr } = await world.run('sync', ['orders']);
+    expect(exitCode, stderr).toBe(0);
+    expect([setAt('main'), setAt('nas')]).toEqual([
+      ['orders', 'uploads'],
+      ['orders', 'uploads'],
+    ]);
+    const { backups } = await json('list');
+    expect(backups.every((row: { set: { state: string } }) => row.set.state === 'whole')).toBe(true);
+  });
+});
+
 describe('copies of one id that differ', () => {
   it('are told by list, show and doctor, and never copied', async () => {
     world.down('nas');

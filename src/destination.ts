@@ -51,8 +51,11 @@ export type Found = { check: string; health: 'ok' | 'warning' | 'problem'; messa
 /** Keys are relative to the destination's prefix, `/`-separated; `..`, absolute and empty segments are refused. */
 export interface Destination {
   readonly name: string;
-  /** Where `write` cannot refuse an overwrite for sure: the lease then looks twice before it counts on being alone. */
-  readonly exclusive?: false;
+  /**
+   * False where `write` cannot refuse an overwrite for sure: the lease then looks twice before it counts on being alone.
+   * A function where that has to be found out.
+   */
+  readonly exclusive?: false | (() => Promise<boolean>);
   /** Seconds between the signs of life of who holds a lease there, where one costs more than a moment. Default 15. */
   readonly beat?: number;
   /** Opens a sink for a large object. A journal has `attempt`, so that what is left of it can be removed. */

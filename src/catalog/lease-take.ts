@@ -28,7 +28,7 @@ export async function take(
   const acquired = (await destination.clock()).toISOString();
   const lease: LeaseFile = { format: Format.lease, run, host: hostname(), ...ownIdentity(), acquired, beat: 0 };
   const claim = { destination, plan, epoch, lease };
-  const taken = destination.exclusive === false ? await byAnnouncement(claim, watch) : await byWriting(claim);
+  const taken = (await isExclusive(destination)) ? await byWriting(claim) : await byAnnouncement(claim, watch);
   // With a stale view an epoch that was already overtaken can be written again: it is not the highest then.
   const now = taken ? await currentLease(destination, plan) : null;
   if (now?.epoch !== epoch || now.lease?.run !== run) return null;
@@ -37,6 +37,10 @@ export async function take(
     for (const { key } of batch) if ((epochOf(plan, key) ?? epoch) < epoch) await destination.remove(key);
   }
   return { epoch, lease };
+}
+
+async function isExclusive({ exclusive }: Destination): Promise<boolean> {
+  return typeof exclusive === 'function' ? await exclusive() : exclusive !== false;
 }
 
 type Claim = { destination: Destination; plan: string; epoch: number; lease: LeaseFile };

@@ -72,6 +72,29 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       await destination.close();
     });
 
+    it('knows a server that ignores conditions, and looks before it writes there', async () => {
+      const [kept, ignored] = [
+        await openAt(server, { bucket, prefix: 'kept' }),
+        await openAt(server, { bucket, prefix: 'ignored' }),
+      ];
+      const forget = ((next: (args: unknown) => unknown) =>
+        (args: { request: { headers: Record<string, string> } }) => {
+          delete args.request.headers['if-none-match'];
+          return next(args);
+        }) as never;
+      ignored.client.s3.middlewareStack.add(forget, { step: 'build', priority: 'low' });
+      expect(await kept.exclusive()).toBe(true);
+      expect(await ignored.exclusive()).toBe(false);
+      await ignored.write('small', Buffer.from('one'));
+      await ignored.write('small', Buffer.from('one'));
+      await expect(ignored.write('small', Buffer.from('two'))).rejects.toThrow(KeyExists);
+      await store(ignored, 'large', Buffer.from('one'));
+      await expect(store(ignored, 'large', Buffer.from('two'))).rejects.toThrow(KeyExists);
+      expect(String(await collect(ignored, 'large'))).toBe('one');
+      expect(await keys(ignored, '')).toEqual(['large', 'small']);
+      await Promise.all([kept.close(), ignored.close()]);
+    });
+
     it('lists page by page the same at any size of a page', async () => {
       const prefix = 'pages';
       const destination = await openAt(server, { bucket, prefix });

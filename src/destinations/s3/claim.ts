@@ -3,18 +3,18 @@ import { KeyExists } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { S3Fault } from './faults.ts';
 import { headOf } from './head.ts';
-import { isOf, type Part, type Upload } from './upload.ts';
+import type { Part, Upload } from './upload.ts';
 
 /**
  * Completes an upload and looks at what lies there then: an answer of 200 may hold an error, and an answer that was lost says
  * nothing. Rejects with KeyExists when another object has the name.
  */
 export async function claimName(upload: Upload, parts: readonly Part[], size: number): Promise<void> {
-  const { client, keeping, name, attempt } = upload.place;
+  const { client, keeping, name } = upload.place;
   if (await headOf(client, keeping, name)) throw taken(client.name, name);
   const fault = await completed(upload, parts);
   const there = await headOf(client, keeping, name);
-  const isOurs = there && isOf(attempt, there.Metadata);
+  const isOurs = there && upload.made(there.Metadata);
   if (there && isOurs === false) throw taken(client.name, name);
   // Without metadata, a refusal means that the name was taken.
   if (there && isOurs === null && fault?.status === 412) throw taken(client.name, name);

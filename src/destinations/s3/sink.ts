@@ -5,7 +5,7 @@ import { RunnerError } from '../../diagnostic.ts';
 import { claimName } from './claim.ts';
 import { headOf } from './head.ts';
 import { buffersFor, mostParts, partSizeAt } from './part-size.ts';
-import { isOf, type Part, type Upload } from './upload.ts';
+import type { Part, Upload } from './upload.ts';
 
 export type SinkOptions = {
   /** Bytes of the first parts. */
@@ -69,9 +69,9 @@ export abstract class UploadSink implements Sink {
 
   /** What was completed although we did not hear of it: nobody may build on it. */
   private async removeOurs(): Promise<void> {
-    const { client, keeping, name, attempt } = this.upload.place;
+    const { client, keeping, name } = this.upload.place;
     const there = await headOf(client, keeping, name);
-    if (!there || isOf(attempt, there.Metadata) !== true) return;
+    if (!there || this.upload.made(there.Metadata) !== true) return;
     await client.call('remove', name, (s3, o) => s3.deleteObject({ Bucket: client.bucket, Key: name }, o));
   }
 

@@ -40,9 +40,7 @@ export class S3Store implements Destination {
   }
 
   /** Whether `write` refuses to overwrite for sure. */
-  async isExclusive(): Promise<boolean> {
-    return (await conditionOf(this.client, this.keeping)) === 'kept';
-  }
+  readonly exclusive = async (): Promise<boolean> => (await conditionOf(this.client, this.keeping)) === 'kept';
 
   async put(key: string, attempt: string, placement?: Placement): Promise<Sink> {
     const upload = await this.begin(key, attempt, placement);

@@ -1,5 +1,5 @@
 /** One multipart upload: its parts lie at the server unseen until it is completed. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { CompletedPart, CreateMultipartUploadRequest } from '@aws-sdk/client-s3';
 import type { Client } from './client.ts';
@@ -11,7 +11,7 @@ import { abandon, abandonAttempt, claim, unclaim } from './unfinished.ts';
 /** Stores that refuse an upload with checksums: they are asked once. */
 const withoutChecksums = new Set<string>();
 
-/** The member of an object's metadata that tells whose it is, when the answer to its completion was lost. */
+/** The member of an object's metadata that tells which upload made it, when the answer to its completion was lost. */
 const attemptMember = 'runner-attempt';
 
 export type Part = { number: number; size: number; completed: CompletedPart };
@@ -28,6 +28,7 @@ export class Upload {
   private constructor(
     readonly place: UploadPlace,
     private readonly id: string,
+    private readonly mark: string,
     private readonly checksums: boolean,
   ) {}
 
@@ -38,7 +39,8 @@ export class Upload {
     checksums = true,
   ): Promise<Upload> {
     const { client, name, attempt } = place;
-    const request = { Bucket: client.bucket, Key: name, Metadata: { [attemptMember]: attempt }, ...members };
+    const mark = `${attempt}.${randomBytes(8).toString('hex')}`;
+    const request = { Bucket: client.bucket, Key: name, Metadata: { [attemptMember]: mark }, ...members };
     let tries = 0;
     const create = (ChecksumAlgorithm?: 'CRC32') =>
       client.call('begin the upload of', name, (s3, o) => {
@@ -53,7 +55,7 @@ export class Upload {
     claim(client, name, id, attempt);
     // The answer to an earlier try may have been lost, and with it the id of an upload.
     if (tries > 1) await abandonAttempt(client, name, attempt, id);
-    return new Upload(place, id, begun.ChecksumAlgorithm !== undefined);
+    return new Upload(place, id, mark, begun.ChecksumAlgorithm !== undefined);
   }
 
   /** Sends a part. The server compares its checksum; the bytes may be used again when this resolves. */
@@ -119,6 +121,12 @@ export class Upload {
     await client.call('finish the upload of', name, (s3, o) => s3.completeMultipartUpload(request, o));
   }
 
+  /** Whether an object was made by this very upload; null where the server keeps no metadata. */
+  made(metadata: Record<string, string> | undefined): boolean | null {
+    const found = metadata?.[attemptMember];
+    return found === undefined ? null : found === this.mark;
+  }
+
   /** It was completed: there is nothing to abandon any more. */
   done(): void {
     unclaim(this.id);
@@ -136,12 +144,6 @@ export class Upload {
     const checksum = this.checksums && ChecksumCRC32 ? { ChecksumCRC32 } : {};
     return { number, size, completed: { PartNumber: number, ...(ETag === undefined ? {} : { ETag }), ...checksum } };
   }
-}
-
-/** Whether an object was made by this attempt; null where the server keeps no metadata. */
-export function isOf(attempt: string, metadata: Record<string, string> | undefined): boolean | null {
-  const found = metadata?.[attemptMember];
-  return found === undefined ? null : found === attempt;
 }
 
 /** Servers that know no checksums refuse them in several ways, and never for want of rights. */

@@ -1,13 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Destination, KeyExists } from '../../src/destination.ts';
 import { openSftp, type SftpSpec, sftp } from '../../src/destinations/sftp/index.ts';
-import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { type Bench, collect, destinationContract, keys, type Network, store } from '../contracts/destination.ts';
+import { type FaultProxy, faultProxy } from '../fakes/fault-proxy.ts';
 import { opening } from '../helpers/opening.ts';
 import { canMount } from '../helpers/programs.ts';
 import { clientsOf, filtered, hasSftp, sftpServer, specOf } from '../helpers/sftp.ts';
@@ -27,17 +28,23 @@ async function served(options: SshdOptions = {}): Promise<Sshd> {
 
 const opened = (spec: SftpSpec): Promise<Destination> => sftp.open('nas', spec, opening());
 
-/** The contract, at a server that is started once. `seen` is where its files lie for us; `path` for the server. */
-function contractAt(title: string, make: () => Promise<{ server: Sshd; base: string; seen: string }>): void {
+type Site = { server: Sshd; base: string; seen: string };
+
+/** The contract, at a server that is started once. `seen` is where its files lie for us; `base` for the server. */
+function contractAt(
+  title: string,
+  make: () => Promise<Site>,
+  more: (site: Site, root: string) => Partial<Bench> = () => ({}),
+) {
   describe(title, () => {
-    let place: Awaited<ReturnType<typeof make>>;
+    let site: Site;
     let count = 0;
     beforeAll(async () => {
-      place = await make();
+      site = await make();
     });
     destinationContract(`sftp (${title})`, async () => {
       const name = `prefix-${++count}`;
-      const [root, outside] = [join(place.seen, name), `${join(place.seen, name)}-outside`];
+      const [root, outside] = [join(site.seen, name), `${join(site.seen, name)}-outside`];
       await mkdir(outside);
       const breakListing = async (folder: string) => {
         await rename(join(root, folder), join(outside, folder));
@@ -47,17 +54,69 @@ function contractAt(title: string, make: () => Promise<{ server: Sshd; base: str
           await rename(join(outside, folder), join(root, folder));
         };
       };
-      return { open: () => opened(specOf(place.server, join(place.base, name))), breakListing, end: async () => {} };
+      const open = () => opened(specOf(site.server, join(site.base, name)));
+      return { open, breakListing, end: async () => {}, ...more(site, root) };
     });
   });
 }
+
+/** What needs no second server to be tried, but time: a bad line, an account without rights, 25,000 keys. */
+function badDays({ server }: Site, root: string): Partial<Bench> {
+  const fill = async (names: readonly string[]) => {
+    for (const name of names) {
+      mkdirSync(join(root, name, '..'), { recursive: true });
+      writeFileSync(join(root, name), 'four');
+    }
+  };
+  const known = join(temporary(), 'known');
+  writeFileSync(known, readFileSync(server.knownHosts, 'utf8').replace(String(server.port), String(proxy.port)));
+  const network: Network = {
+    open: () => opened(specOf(server, root, { port: proxy.port, 'known-hosts': known })),
+    set: (fault) => {
+      proxy.set(fault);
+      if (fault === null) proxy.drop();
+    },
+    patience: 120_000,
+  };
+  const asNobody = () => opened(specOf(nobody, root));
+  const narrowed = (path: string, mode: number) => async () => {
+    await chmod(join(root, path), mode);
+    return await asNobody();
+  };
+  const denied = {
+    write: asNobody,
+    remove: asNobody,
+    read: narrowed('held/object', 0o600),
+    list: narrowed('held', 0o711),
+  };
+  const shared = { files: '0644', directories: '0755' };
+  return { open: () => opened(specOf(server, root, { modes: shared })), many: 25_000, fill, network, denied };
+}
+
+let proxy: FaultProxy;
+let nobody: Sshd;
 
 describe.skipIf(!hasSftp)('sftp', () => {
   const here = (options: SshdOptions) => async () => {
     const folder = temporary();
     return { server: await served(options), base: folder, seen: folder };
   };
-  contractAt('internal-sftp', here({}));
+  contractAt(
+    'internal-sftp',
+    async () => {
+      const seen = temporary();
+      await chmod(seen, 0o755);
+      const server = await served();
+      proxy = await faultProxy({ port: server.port });
+      const folder = temporary();
+      await chmod(folder, 0o755);
+      nobody = await startSshd(folder, {}, { user: 'nobody', lines: ['ForceCommand internal-sftp'] });
+      servers.push(nobody);
+      return { server, base: seen, seen };
+    },
+    badDays,
+  );
+  afterAll(() => proxy?.end());
   contractAt('sftp-server', here({ sftp: sftpServer }));
   contractAt('a server without extensions', here({ sftp: filtered('plain') }));
   contractAt('an account shut into a folder', async () => {

@@ -20,7 +20,14 @@ export type SyncWorld = {
   down(destination: string): void;
   up(destination: string): void;
   /** Writes the plan again with other parts. */
-  write(change?: { destinations?: string; backup?: string; allow?: string; more?: string; script?: string }): void;
+  write(change?: {
+    destinations?: string;
+    backup?: string;
+    allow?: string;
+    more?: string;
+    source?: string;
+    script?: string;
+  }): void;
   remove(): void;
 };
 
@@ -61,9 +68,10 @@ export async function makeSyncWorld(): Promise<SyncWorld> {
         backup = 'destinations: [main, nas, far], require: 1',
         allow = 'allow: { unencrypted-copy: test }',
         more = '',
+        source: rest = '',
         script = `printf x >> ${root}/asked; date +%s%N; head -c 100000 /dev/urandom`,
       } = change;
-      const source = `{ type: command, run: [sh, -c, "${script}"], extension: .bin }`;
+      const source = `{ type: command, run: [sh, -c, "${script}"], extension: .bin${rest} }`;
       writeFileSync(
         plan,
         `version: 1\nname: shop\ntimezone: UTC\ndestinations:\n  ${destinations}\nbackups:\n  orders: { source: ${source}, ${backup}${allow && `, ${allow}`} }\n${more}`,

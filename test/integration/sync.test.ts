@@ -1,4 +1,5 @@
 /** Copies that heal one another: what is copied from where, what never comes back, and what a bad day leaves. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -157,6 +158,35 @@ describe('which copy is taken', () => {
   });
 });
 
+describe('who made a manifest', () => {
+  it('is proven as a restore does it, by the key of the artifact and without the password of the source', async () => {
+    for (const name of ['key', 'password'])
+      writeFileSync(join(world.root, name), 'correct horse battery staple\n', { mode: 0o600 });
+    const sealed =
+      'destinations: [main, nas, far], require: 1, transforms: [{ aes: { key: { secret: key }, iterations: 20000 } }]';
+    world.write({
+      backup: sealed,
+      allow: '',
+      source: ', environment: { PASSWORD: { secret: password } }',
+      more: 'secrets: { key: { file: key }, password: { file: password } }\n',
+    });
+    world.down('nas');
+    const id = await apply(1);
+    world.up('nas');
+    rmSync(join(world.root, 'password'));
+    const [manifest] = world.files('main', `${id}.manifest.json`);
+    const changed = readFileSync(manifest!, 'utf8').replace('"host": "', '"host": "x');
+    writeFileSync(manifest!, changed);
+    const hash = createHash('sha256').update(changed).digest('hex');
+    for (const file of world.files('main', `${id}.checksum-`))
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/"manifest": "[0-9a-f]+"/, `"manifest": "${hash}"`));
+    const { exitCode, stderr } = await world.run('sync');
+    expect([exitCode, world.at('nas')], stderr).toEqual([1, [id]]);
+    expect(stderr).toMatch(/cannot be trusted: its MAC does not fit/);
+    expect(readFileSync(world.files('nas', `${id}.manifest.json`)[0]!, 'utf8')).not.toContain('"host": "x');
+  });
+});
+
 describe('what retention says', () => {
   it('what was pruned or forgotten does not come back', async () => {
     world.write({
@@ -237,7 +267,6 @@ describe('copies of one id that differ', () => {
     const [manifest] = world.files('far', `${id}.manifest.json`);
     // Neither the size nor a record of a hash gives it away.
     for (const file of world.files('far', `${id}.checksum-`)) {
-      const { createHash } = await import('node:crypto');
       const text = readFileSync(manifest!, 'utf8');
       const changed = text.replace(/"seconds": (\d)/, (_all, digit) => `"seconds": ${(Number(digit) + 1) % 10}`);
       writeFileSync(manifest!, changed);

@@ -8,8 +8,9 @@ import type { Destination } from '../../destination.ts';
 import type { RunContext } from './context.ts';
 import { textOf } from './errors.ts';
 import { record } from './findings.ts';
-import { openManifest } from './manifests.ts';
+import { unchangedManifest } from './manifests.ts';
 import type { Work } from './sync-copy.ts';
+import { prove, trustFor } from './trust.ts';
 import { hashOf } from './verify-hash.ts';
 
 /** `isOut`: it did not give what its manifest says. */
@@ -26,7 +27,11 @@ export async function readSources(
   const problems: string[] = [];
   for (const destination of from) {
     try {
-      sources.push({ ...(await openManifest(work.run, destination, backup, id)), destination, isOut: false });
+      const read = await unchangedManifest(work.run, destination, id);
+      // Equal bytes are proven once: a MAC costs as much as a guess at its passphrase.
+      if (!sources.some(({ sha256 }) => sha256 === read.sha256))
+        await prove(read, destination, await trustFor(work.run, backup), work.run.plan.name);
+      sources.push({ ...read, destination, isOut: false });
     } catch (error) {
       problems.push(`${id} at "${destination.name}": ${textOf(error)}`);
       if (!(error instanceof Damaged)) continue;

@@ -201,7 +201,7 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         type: 'restic',
         repository: '/srv/restic',
         password: { secret: 'key' },
-        environment: { MODE: 'a', TOKEN: { secret: 'token' } },
+        environment: { TOKEN: { secret: 'token' } },
         initialize: true,
         prune: 'never',
         'read-data-subset': '5%',

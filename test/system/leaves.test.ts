@@ -73,7 +73,7 @@ const quiet: Record<string, string> = {
   ),
   ...atRunTime(
     'test/kinds/restic.test.ts and test/integration/restic.test.ts',
-    `destination-restic.environment destination-restic.initialize destination-restic.prune destination-restic.read-data-subset
+    `destination-restic.initialize destination-restic.prune destination-restic.read-data-subset
     destination-restic.retry-lock destination-restic.cache`,
   ),
   ...atRunTime(

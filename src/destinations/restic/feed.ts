@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResticFault } from './faults.ts';
 import type { Child, Program } from './program.ts';
-import { readSummary } from './repository.ts';
+import { readSummary } from './summary.ts';
 
 /** More than a kernel holds between two processes. */
 const sure = 4 * 1024 * 1024;

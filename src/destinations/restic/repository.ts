@@ -3,14 +3,14 @@
  * on purpose when it derives its key. The memory is brought up to date by a call, or, where the repository is a folder of this
  * machine, by the names in its folder `snapshots`.
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyExists } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { ResticFault } from './faults.ts';
+import { listSnapshots, readNames } from './listing.ts';
 import type { Program } from './program.ts';
-import { Known, type Mark, markOf, older, ourTag, readSnapshots, type Snapshot, wordsOf } from './snapshots.ts';
+import { Known, type Mark, markOf, older, type Snapshot, wordsOf } from './snapshots.ts';
+import { readSummary } from './summary.ts';
 import { Turns } from './turns.ts';
 
 /** Seconds for which others that write the same key at the same moment are given to step back. */
@@ -192,7 +192,7 @@ export class Repository {
   /** Where only the new snapshot has come since, the names say so, and nothing has to be asked. */
   private async learn(short: string, mark: Mark, time: Date): Promise<Snapshot> {
     this.hasWritten = true;
-    const names = await this.readNames();
+    const names = await readNames(this.folder);
     const fresh = names && this.names ? [...names].filter((name) => !this.names!.has(name)) : [];
     if (names && fresh.length === 1 && fresh[0]!.startsWith(short) && names.size === this.names!.size + 1) {
       const snapshot = { ...mark, id: fresh[0]!, time };
@@ -209,53 +209,12 @@ export class Repository {
 
   private async load(): Promise<void> {
     const began = performance.now();
-    const names = await this.readNames();
+    const names = await readNames(this.folder);
     if (!names || !this.names || names.size !== this.names.size || ![...names].every((name) => this.names!.has(name))) {
-      this.known = new Known((await this.list()).filter(({ id }) => !this.doomed.has(id)));
+      this.known = new Known((await listSnapshots(this.program)).filter(({ id }) => !this.doomed.has(id)));
       this.forgetLater(this.known.waste);
       this.names = names;
     }
     this.seen = began;
   }
-
-  private async list(): Promise<Snapshot[]> {
-    const words = ['snapshots', '--json', '--no-lock', '--tag', ourTag];
-    try {
-      for (let tries = 1; ; tries += 1) {
-        const { stdout, stderr } = await this.program.run(words, { doing: 'list the snapshots' });
-        // One that cannot be read is a warning for restic; a listing without it would let retention believe that it is gone.
-        const problem = /^.*(could not load|failed to load|ignoring|invalid data).*$/im.exec(stderr)?.[0];
-        if (problem === undefined) return readSnapshots(stdout.toString());
-        // Another run may have forgotten it between restic's listing and its reading.
-        if (tries === 3)
-          throw new RunnerError(
-            `Destination ${this.name}: the listing of the snapshots is not whole: ${problem.trim()}.`,
-          );
-      }
-    } catch (error) {
-      if (error instanceof ResticFault && error.kind === 'missing' && this.program.options.initialize) return [];
-      throw error;
-    }
-  }
-
-  /** Null where the repository is elsewhere, or not there. */
-  private async readNames(): Promise<Set<string> | null> {
-    if (this.folder === null) return null;
-    try {
-      const names = await readdir(join(this.folder, 'snapshots'));
-      return new Set(names.filter((name) => /^[0-9a-f]{64}$/.test(name)));
-    } catch {
-      return null;
-    }
-  }
-}
-
-/** What `restic backup --json` said in the end. */
-export function readSummary(stdout: Uint8Array, key: string): { id: string; size: number } {
-  for (const line of Buffer.from(stdout).toString().split('\n').toReversed()) {
-    if (!line.includes('"summary"')) continue;
-    const said = JSON.parse(line) as { snapshot_id?: string; total_bytes_processed?: number };
-    if (said.snapshot_id) return { id: said.snapshot_id, size: said.total_bytes_processed ?? -1 };
-  }
-  throw new RunnerError(`restic told no snapshot of ${key}: it is not taken as written.`);
 }

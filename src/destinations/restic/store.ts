@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
+  type Demands,
   type Destination,
   type Found,
   KeyExists,
@@ -11,6 +12,7 @@ import {
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { dump, type Range } from './dump.ts';
+import { examineStore } from './examine.ts';
 import { ResticFault } from './faults.ts';
 import { checkAttempt, checkKey, checkPrefix } from './keys.ts';
 import type { Repository } from './repository.ts';
@@ -142,13 +144,8 @@ export class ResticStore implements Destination {
     await this.repository.program.run(words, { doing: 'find the repository whole', timeout: 86_400 });
   }
 
-  async examine(): Promise<Found[]> {
-    try {
-      await this.check();
-      return [{ check: 'repository', health: 'ok', message: 'restic check found it whole' }];
-    } catch (error) {
-      return [{ check: 'repository', health: 'problem', message: (error as Error).message }];
-    }
+  async examine(demands: Demands): Promise<Found[]> {
+    return await examineStore(this, demands);
   }
 
   async reclaim(): Promise<void> {

@@ -10,7 +10,7 @@ export type Tips = { state: string | null; branch: string | null };
 export type RemoteRefs = { state: string; branch: string };
 
 const raced =
-  /fetch first|non-fast-forward|stale info|failed to update ref|cannot lock ref|incorrect old value|already exists/i;
+  /fetch first|non-fast-forward|stale info|failed to update ref|cannot lock ref|incorrect old value|already exists|atomic transaction failed/i;
 const refused = /hook declined|protected|denied|prohibited|refusing/i;
 
 export class Remote {

@@ -73,7 +73,7 @@ function sshCommand(spec: GitSpec, socket: string | null): string {
 /** Where a shared connection is found; null where there is none to share, or no name short enough for a socket. */
 export async function makeSocket(spec: GitSpec): Promise<string | null> {
   if (!isSsh(spec.repository)) return null;
-  const path = join(await mkdtemp(join(tmpdir(), 'runner-git-')), 's');
+  const path = join(await mkdtemp(join(tmpdir(), 'runner-ssh-')), 's');
   if (path.length <= 80) return path;
   await rm(dirname(path), { recursive: true });
   return null;

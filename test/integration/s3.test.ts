@@ -38,7 +38,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
         version: 1,
         name: 'shop',
         secrets: { id: { env: 'S3_ID' }, secret: { env: 'S3_SECRET' }, customer: { env: 'S3_CUSTOMER' } },
-        destinations: { cloud: { credentials: given, ...destination } },
+        destinations: { cloud: { ...given, ...destination } },
         backups: {
           data: { source: { type: 'command', run: ['cat', 'data'] }, destinations: ['cloud'], retention: { last: 2 } },
         },

@@ -33,7 +33,7 @@ function open(
   });
 }
 
-const owner = { credentials: { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'secret' } } };
+const owner = { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'secret' } };
 
 async function stored(destination: Destination, key: string, placement: Placement): Promise<void> {
   const sink = await destination.put(key, 'attempt', placement);

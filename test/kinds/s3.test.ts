@@ -180,12 +180,12 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
           /^Destination cloud: cannot .* s3:\/\/nobody-has-this\/.*: there is no such bucket/,
         ],
         [
-          { bucket, credentials: { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'key' } } },
+          { bucket, 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'key' } },
           { id: 'nobody', key: 'x'.repeat(20) },
           /the access key is unknown/,
         ],
         [
-          { bucket, credentials: { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'key' } } },
+          { bucket, 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'key' } },
           { id: 'owner', key: 'wrong-secret-0123456789' },
           /the signature is refused/,
         ],
@@ -299,15 +299,12 @@ describe('what an s3 destination asks of its server', () => {
     };
     expect(await signer({}, begin())).toEqual(['AKID', undefined]);
     expect(await signer({}, begin(), { ...keys, AWS_SESSION_TOKEN: 'token' })).toEqual(['AKID', 'token']);
-    const credentials = {
+    const given = {
       'access-key-id': { secret: 'id' },
       'secret-access-key': { secret: 'key' },
       'session-token': { secret: 'token' },
     };
-    expect(await signer({ credentials }, begin(), keys, { id: 'PLAN', key: 'x', token: 'spoken' })).toEqual([
-      'PLAN',
-      'spoken',
-    ]);
+    expect(await signer(given, begin(), keys, { id: 'PLAN', key: 'x', token: 'spoken' })).toEqual(['PLAN', 'spoken']);
     const before = process.env.AWS_SHARED_CREDENTIALS_FILE;
     process.env.AWS_SHARED_CREDENTIALS_FILE = file;
     try {

@@ -81,11 +81,9 @@ const buckets = {
     endpoint: 'https://s3.internal:9000',
     'path-style': true,
     profile: 'backup',
-    credentials: {
-      'access-key-id': { secret: 'key' },
-      'secret-access-key': { secret: 'given' },
-      'session-token': { secret: 'token' },
-    },
+    'access-key-id': { secret: 'key' },
+    'secret-access-key': { secret: 'given' },
+    'session-token': { secret: 'token' },
     role: { arn: 'arn:aws:iam::123456789012:role/backup', 'external-id': 'shop' },
     ca: 'internal.pem',
     encryption: { type: 'kms', key: 'alias/backup', 'bucket-key': true },
@@ -121,7 +119,9 @@ const buckets = {
     'append-only': true,
     'prune-as': {
       profile: 'keeper',
-      credentials: { 'access-key-id': { secret: 'key' }, 'secret-access-key': { secret: 'given' } },
+      'access-key-id': { secret: 'key' },
+      'secret-access-key': { secret: 'given' },
+      'session-token': { secret: 'token' },
       role: { arn: 'arn:aws:iam::123456789012:role/keeper' },
     },
     ensure: {

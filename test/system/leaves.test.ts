@@ -78,7 +78,8 @@ const quiet: Record<string, string> = {
   ),
   ...atRunTime(
     'test/kinds/s3-guard.test.ts',
-    `destination-s3.append-only destination-s3.prune-as s3-prune-as.profile s3-prune-as.credentials s3-prune-as.role
+    `destination-s3.append-only destination-s3.prune-as s3-prune-as.profile s3-prune-as.role
+    s3-prune-as.access-key-id s3-prune-as.secret-access-key s3-prune-as.session-token
     destination-s3.ensure s3-ensure.versioning s3-ensure.public-access s3-ensure.mfa-delete s3-ensure.access-logging`,
   ),
 };

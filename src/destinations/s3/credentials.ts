@@ -12,7 +12,8 @@ export async function credentialsOf(identity: Identity, reach: Reach, opening: O
   const own = await ownCredentials(identity, reach, opening);
   if (!identity.role) return own;
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
-  const { arn, 'external-id': externalId } = identity.role;
+  const { role } = identity;
+  const { arn, 'external-id': externalId = undefined } = typeof role === 'string' ? { arn: role } : role;
   return fromTemporaryCredentials({
     masterCredentials: own as NonNullable<Parameters<typeof fromTemporaryCredentials>[0]['masterCredentials']>,
     params: { RoleArn: arn, RoleSessionName: 'backup-runner', ...(externalId ? { ExternalId: externalId } : {}) },
@@ -25,12 +26,12 @@ async function ownCredentials(
   reach: Reach,
   { readSecret, environment }: Opening,
 ): Promise<Provider> {
-  const given = identity.credentials;
-  if (given) {
-    const token = given['session-token'] ? await readSecret(given['session-token'].secret) : '';
+  const { 'access-key-id': givenId, 'secret-access-key': givenSecret, 'session-token': givenToken } = identity;
+  if (givenId && givenSecret) {
+    const token = givenToken ? await readSecret(givenToken.secret) : '';
     return {
-      accessKeyId: await readSecret(given['access-key-id'].secret),
-      secretAccessKey: await readSecret(given['secret-access-key'].secret),
+      accessKeyId: await readSecret(givenId.secret),
+      secretAccessKey: await readSecret(givenSecret.secret),
       ...(token === '' ? {} : { sessionToken: token }),
     };
   }

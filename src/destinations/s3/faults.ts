@@ -38,7 +38,7 @@ const reasons: Record<string, string> = {
   XAdminUserNotFound: `the access key is unknown: ${keysWrong}`,
   InvalidClientTokenId: `the access key is unknown: ${keysWrong}`,
   CredentialsProviderError:
-    'no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give `credentials`, `profile` or `role`',
+    'no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give `access-key-id` and `secret-access-key`, or a `profile`',
   RequestTimeTooSkewed: 'the clocks of this machine and of the server differ too much: set the clock',
   AccountProblem: 'there is a problem with the account: look at its console',
   NotSignedUp: 'the account is not signed up for S3: look at its console',

@@ -7,8 +7,11 @@ type Secret = { secret: string };
 export type Identity = {
   /** Of the shared configuration files of AWS. */
   profile?: string;
-  credentials?: { 'access-key-id': Secret; 'secret-access-key': Secret; 'session-token'?: Secret };
-  role?: { arn: string; 'external-id'?: string };
+  'access-key-id'?: Secret;
+  'secret-access-key'?: Secret;
+  'session-token'?: Secret;
+  /** Its ARN, or that and what its owner wants to hear. */
+  role?: string | { arn: string; 'external-id'?: string };
 };
 
 export type Encryption =

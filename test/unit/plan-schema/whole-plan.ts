@@ -231,11 +231,9 @@ export const whole: Plan = {
       endpoint: 'https://s3.internal:9000',
       'path-style': true,
       profile: 'backup',
-      credentials: {
-        'access-key-id': { secret: 'env' },
-        'secret-access-key': { secret: 'env' },
-        'session-token': { secret: 'env' },
-      },
+      'access-key-id': { secret: 'env' },
+      'secret-access-key': { secret: 'env' },
+      'session-token': { secret: 'env' },
       role: { arn: 'arn:aws:iam::123456789012:role/backup', 'external-id': 'shop' },
       ca: '/etc/ssl/internal.pem',
       encryption: { type: 'kms', key: 'alias/backup', 'bucket-key': true },
@@ -276,7 +274,9 @@ export const whole: Plan = {
       'append-only': true,
       'prune-as': {
         profile: 'keeper',
-        credentials: { 'access-key-id': { secret: 'env' }, 'secret-access-key': { secret: 'env' } },
+        'access-key-id': { secret: 'env' },
+        'secret-access-key': { secret: 'env' },
+        'session-token': { secret: 'env' },
         role: { arn: 'arn:aws:iam::123456789012:role/keeper' },
       },
       ensure: {

@@ -61,6 +61,9 @@ export function environmentOf(remote: Remote, configFile: string | null, from: O
     // Else the time of an object may cost a request of its own, and is what its writer's clock said.
     RCLONE_USE_SERVER_MODTIME: 'true',
     RCLONE_STATS: '0',
+    // As long as a run can wait for a store that is down; `flags` come after these.
+    RCLONE_CONTIMEOUT: '15s',
+    RCLONE_LOW_LEVEL_RETRIES: '5',
     ...(configFile === null ? {} : { RCLONE_CONFIG: configFile }),
     ...remote.environment,
   };

@@ -62,7 +62,8 @@ export interface Destination {
   put(key: string, attempt: string, placement?: Placement): Promise<Sink>;
   /**
    * A sink whose bytes the store itself copies from `key` at `from`; null where it cannot, because the two are not the same store
-   * or one key may not do both. Who asks reads the copy back and compares its hash before `publish`.
+   * or one key may not do both. It has its name from `prepare` on; who asks reads it back, compares its hash, and
+   * either has it stay (`publish`) or go (`abort`).
    */
   copy?(from: Destination, key: string, attempt: string, placement?: Placement): Promise<Sink | null>;
   /** Writes a small object once, atomically and durably. Equal bytes are fine, other bytes reject with KeyExists. */

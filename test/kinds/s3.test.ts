@@ -128,8 +128,13 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       await store(from, 'a/b c', bytes);
       const sink = (await to.copy(from, 'a/b c', 'attempt'))!;
       expect(await sink.prepare()).toEqual({ size: bytes.length });
-      expect(await to.stat('a/b c')).toBeNull();
-      await sink.publish();
+      expect((await collect(to, 'a/b c')).equals(bytes)).toBe(true);
+      await sink.abort();
+      expect(await keys(to, '')).toEqual([]);
+      const again = (await to.copy(from, 'a/b c', 'attempt-2'))!;
+      await again.prepare();
+      await again.publish();
+      await again.abort();
       expect((await collect(to, 'a/b c')).equals(bytes)).toBe(true);
       await expect(store(to, 'a/b c', bytes)).rejects.toThrow(KeyExists);
       await Promise.all([from.close(), to.close()]);

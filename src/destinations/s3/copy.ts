@@ -17,15 +17,33 @@ export type CopySource = {
 const leastRange = 256 * 2 ** 20;
 const atOnce = 4;
 
-/** An object of one part at least, which may be empty nowhere else: servers copy no range without bytes. */
+/** What is copied has its name from `prepare` on, so that it can be read back: an upload that is not finished shows nothing. */
 export class CopySink extends UploadSink {
   private stopped = false;
+  private kept = false;
 
   constructor(
     upload: Upload,
     private readonly source: CopySource,
   ) {
     super(upload);
+  }
+
+  override async prepare(): Promise<{ size: number }> {
+    const stored = await super.prepare();
+    await super.publish();
+    return stored;
+  }
+
+  override async publish(): Promise<void> {
+    if (this.state !== 'published') throw new Error(`a sink that is ${this.state} cannot publish`);
+    this.kept = true;
+  }
+
+  override async abort(): Promise<void> {
+    if (this.kept) return;
+    if (this.state === 'published') this.state = 'broken';
+    await super.abort();
   }
 
   async write(): Promise<void> {

@@ -8,6 +8,7 @@ import { local } from '../../src/destinations/local/index.ts';
 import { executeGraph } from '../../src/execute/run.ts';
 import { readFacts } from '../../src/facts.ts';
 import { readPlan } from '../../src/plan/read.ts';
+import { type HttpFaultProxy, httpFaultProxy } from '../fakes/fault-proxy.ts';
 import { opening } from '../helpers/opening.ts';
 import { built, runner } from '../helpers/runner.ts';
 import { type Engine, hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
@@ -98,20 +99,29 @@ describe('a store that copies by itself', () => {
 describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
   describe.skipIf(!hasEngine(engine))('holds two copies', () => {
     let server: S3Server;
+    let line: HttpFaultProxy;
     beforeAll(async () => {
       server = await startS3(engine);
+      line = await httpFaultProxy({ port: server.port });
     }, 60_000);
-    afterEach(() => server?.stop());
+    afterEach(async () => {
+      await line?.end();
+      await server?.stop();
+    });
 
     it('of which one is made from the other, in another bucket, without the source', { timeout: 120_000 }, async () => {
       const [one, two] = [await server.bucket(), await server.bucket()];
+      const endpoint = `http://127.0.0.1:${line.port}`;
       const write = (places: string[], script: string) =>
         writeFile(
           world.plan,
           JSON.stringify({
             version: 1,
             name: 'shop',
-            destinations: { one: { ...server.spec(one), prefix: 'a' }, two: { ...server.spec(two), prefix: 'b' } },
+            destinations: {
+              one: { ...server.spec(one), endpoint, prefix: 'a' },
+              two: { ...server.spec(two), endpoint, prefix: 'b' },
+            },
             backups: {
               orders: {
                 source: { type: 'command', run: ['sh', '-c', script], extension: '.bin' },
@@ -127,8 +137,12 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       expect((await run(['sync', world.plan])).exitCode).toBe(0);
       const list = async () => JSON.parse((await run(['list', world.plan, '--json'])).stdout).backups;
       expect((await list())[0].copies).toHaveLength(1);
+      const before = line.seen.length;
       const { exitCode, stderr } = await run(['sync', world.plan, '--all']);
       expect(exitCode, stderr).toBe(0);
+      // Its bytes come here once, to be hashed where they were copied to.
+      const reads = line.seen.slice(before).filter(({ method, path }) => method === 'GET' && /\.bin(\?|$)/.test(path));
+      expect(new Set(reads.map(({ path }) => path.split('/')[1]))).toEqual(new Set([two]));
       const [row] = await list();
       expect(row.copies).toEqual([
         { destination: 'one', state: 'good' },

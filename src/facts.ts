@@ -1,5 +1,6 @@
 /** What is read from the machine and from the destinations before a graph is compiled. */
 import { readFile } from 'node:fs/promises';
+import { sizeOf } from './catalog/artifacts.ts';
 import { manifestKey } from './catalog/keys.ts';
 import { judgeUnit } from './catalog/sets.ts';
 import { readShelf, shelfOf } from './catalog/shelf.ts';
@@ -107,7 +108,7 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
       items: {} as Record<string, Item[]>,
       digests: {} as Record<string, string>,
       blocked: {} as Record<string, string>,
-      sizes: Object.fromEntries(await sizesOf(destination, shelf.entries)),
+      sizes: {} as Record<string, number>,
     };
     const here = plan.backups.filter(({ destinations }) => destinations.some((used) => used.name === name));
     for (const unit of unitsOf(plan, here)) {
@@ -116,6 +117,10 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
       const { judged } = await judgeUnit(shelf, destination, members, { tags, now });
       for (const [backup, all] of judged) {
         const given = all.map(({ item }) => item);
+        // A manifest whose artifacts were looked for tells their sizes: they need not be asked for again.
+        for (const { entry, manifest, judgement } of all)
+          if (manifest && judgement.state !== 'incomplete')
+            facts.sizes[entry.id] = sizeOf(manifest) + entry.manifestSize;
         const items = await withLocks(plan, given, unit[0]!.retention[name] ?? null, destination);
         facts.items[backup] = items;
         facts.digests[backup] = shelfOf(shelf, backup).digest;
@@ -123,6 +128,8 @@ async function shelfFacts(plan: ResolvedPlan, name: string, opened: Opened, now:
         if (blocked) facts.blocked[backup] = blocked;
       }
     }
+    const unsized = shelf.entries.filter(({ id }) => facts.sizes[id] === undefined);
+    Object.assign(facts.sizes, Object.fromEntries(await sizesOf(destination, unsized)));
     return facts;
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : String(error) };

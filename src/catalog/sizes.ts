@@ -1,6 +1,5 @@
-/** How large backups are, by what a listing tells; where a `layout` put the artifacts elsewhere, by the manifests. */
+/** How large backups are, by what a listing tells; where a `layout` put the artifacts elsewhere, the store is asked for them. */
 import type { Destination } from '../destination.ts';
-import { sizeOf } from './artifacts.ts';
 import { readManifest } from './manifest.ts';
 import type { ShelfEntry } from './shelf.ts';
 
@@ -25,11 +24,19 @@ export async function sizesOf(
     else sizes.set(entry.id, size);
   }
   for (let start = 0; start < hidden.length; start += width) {
-    const batch = hidden.slice(start, start + width).map(async ({ id, manifestKey, manifestSize }) => {
-      const found = await readManifest(destination, manifestKey).catch(() => null);
-      if (found) sizes.set(id, sizeOf(found.manifest) + manifestSize);
+    const batch = hidden.slice(start, start + width).map(async (entry) => {
+      const size = await sizeElsewhere(destination, entry).catch(() => null);
+      if (size !== null) sizes.set(entry.id, size);
     });
     await Promise.all(batch);
   }
   return sizes;
+}
+
+/** What a manifest says of sizes is anybody's claim where a bucket is shared: only its keys are taken from it. */
+async function sizeElsewhere(destination: Destination, { manifestKey, manifestSize }: ShelfEntry): Promise<number> {
+  const { manifest } = await readManifest(destination, manifestKey);
+  let size = manifestSize;
+  for (const { key } of manifest.artifacts) size += (await destination.stat(key))?.size ?? 0;
+  return size;
 }

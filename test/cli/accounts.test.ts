@@ -38,7 +38,9 @@ const manifests = (root: string, destination: string) =>
 const quota = { quota: { fail: '150kB' } };
 
 describe('a quota', () => {
-  it('warns from 80% on, and what would not fit is not begun there while others go on', async () => {
+  it('warns from 80% on, and what would not fit is not begun there while others go on', {
+    timeout: 240_000,
+  }, async () => {
     const { root, file } = planOf({ small: quota, large: {} });
     const first = await runner(['apply', file]);
     expect([first.exitCode, first.stderr.includes('quota')], first.stderr).toEqual([0, false]);

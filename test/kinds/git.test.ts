@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { type GitSpec, git } from '../../src/destinations/git/index.ts';
-import { collect, destinationContract, store } from '../contracts/destination.ts';
+import { collect, destinationContract, type Network, store } from '../contracts/destination.ts';
+import { type Fault, faultProxy } from '../fakes/fault-proxy.ts';
 import { opening } from '../helpers/opening.ts';
 import { has } from '../helpers/programs.ts';
+import { hasSshd, type Sshd, startSshd } from '../helpers/ssh.ts';
 import { tarOf } from '../proofs/tar.ts';
 
 const usable = has('git', 'tar');
@@ -35,16 +37,42 @@ const asked = (path: string, ...words: string[]) => execFileSync('git', ['-C', p
 const opened = (path: string, spec: Partial<GitSpec> = {}): Promise<Destination> =>
   git.open('forge', { repository: path, cache: join(path, '..', 'cache'), ...spec }, opening());
 
+let server: Promise<Sshd> | null = null;
+
+/** The same repository over ssh, through a line that can be made bad. */
+async function lineTo(path: string): Promise<{ network: Network; end(): Promise<void> }> {
+  server ??= folder().then((keys) => startSshd(keys));
+  const { port, user, key, knownHosts } = await server;
+  const proxy = await faultProxy({ port });
+  const known = join(path, '..', 'known-hosts');
+  await writeFile(known, (await readFile(knownHosts, 'utf8')).replace(`:${port} `, `:${proxy.port} `));
+  const spec = { repository: `ssh://${user}@127.0.0.1:${proxy.port}${path}`, key, 'known-hosts': known };
+  const set = (fault: Fault | null) => {
+    proxy.set(fault);
+    if (fault === null) proxy.drop();
+  };
+  return { network: { open: () => opened(path, spec), set, patience: 120_000 }, end: () => proxy.end() };
+}
+
+afterAll(async () => {
+  await (await server)?.stop();
+});
+
 if (usable) {
   destinationContract('git', async () => {
     const path = await repository();
+    const line = hasSshd() ? await lineTo(path) : null;
     // Two handles are two hosts: neither knows what the other has in its cache.
     let hosts = 0;
     const open = () => {
       hosts += 1;
       return opened(path, { cache: join(path, '..', `host-${hosts}`) });
     };
-    return { open, end: () => rm(join(path, '..'), { recursive: true, force: true }) };
+    const end = async () => {
+      await line?.end();
+      await rm(join(path, '..'), { recursive: true, force: true });
+    };
+    return { open, ...(line && { network: line.network }), end };
   });
 }
 
@@ -54,7 +82,14 @@ const manifestKeyOf = (name: string) => keyOf(name).replace(/tar$/, 'manifest.js
 
 function manifestOf(name: string, more: object = {}): Buffer {
   const moment = { from: '2026-11-21T10:00:00Z', to: '2026-11-21T10:00:07Z' };
-  const own = { id: name, plan: { name: 'shop', digest: 'x' }, backup: name.split('-2026')[0], host: 'web-1', purpose: 'backup', moment };
+  const own = {
+    id: name,
+    plan: { name: 'shop', digest: 'x' },
+    backup: name.split('-2026')[0],
+    host: 'web-1',
+    purpose: 'backup',
+    moment,
+  };
   return Buffer.from(JSON.stringify({ ...own, artifacts: [{ key: keyOf(name) }], ...more }));
 }
 

@@ -24,6 +24,9 @@ build minio github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 build versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 build fake-gcs-server github.com/fsouza/fake-gcs-server@v1.56.1
 
+# A restic of today beside the system's: its words and exit codes differ.
+[ -x "$directory/restic/usr/bin/restic" ] || sh "$here/beside.sh" sid restic "$directory/restic" usr/bin/restic
+
 if ! command -v azurite-blob >/dev/null && [ ! -x "$directory/azurite/node_modules/.bin/azurite-blob" ]; then
   say 'fetching azurite'
   mkdir -p "$directory/azurite"

@@ -194,6 +194,28 @@ ${rest}`;
     expect(await said('unencrypted-copy', elsewhere(sealed))).toEqual([]);
   });
 
+  it('defeats-deduplication: what is compressed or encrypted is stored in full; there nothing else need encrypt', async () => {
+    const plan = (rest: string) => `version: 1
+name: shop
+secrets: { k: { env: K } }
+destinations:
+  deep: { type: restic, repository: /srv/restic, password: { secret: k }, off-site: true }
+  nas: { type: local, path: nas }
+backups:
+  db:
+    source: { type: sqlite, path: a }
+${rest}`;
+    const advice = (types: string) =>
+      `10:25 backup "db" goes through ${types}, so "deep" stores each one in full instead of what has changed [no transforms: that destination compresses and encrypts by itself]`;
+    const of = (rest: string) => said('defeats-deduplication', plan(`    destinations: [nas, deep]\n${rest}`));
+    expect(await of('    transforms: [zstd]\n')).toEqual([advice('zstd')]);
+    expect(await of('    transforms: [gzip, { aes: { key: { secret: k } } }]\n')).toEqual([advice('gzip, aes')]);
+    expect(await of('')).toEqual([]);
+    expect(await of('    transforms: [xz]\n    allow: { defeats-deduplication: few }\n')).toEqual([]);
+    expect(await said('defeats-deduplication', plan('    destinations: [nas]\n    transforms: [zstd]\n'))).toEqual([]);
+    expect(await said('unencrypted-copy', plan('    destinations: [nas, deep]\n'))).toEqual([]);
+  });
+
   it('plain-tree: files as they are, in a folder of their own', async () => {
     const plan = (backups: string, path = '') => `version: 1
 name: shop

@@ -6,6 +6,7 @@ import { ExitCode, RunnerError } from '../diagnostic.ts';
 import type { RunContext } from '../execute/actions/context.ts';
 import { document } from '../execute/actions/document.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
+import { findDestination } from '../registry.ts';
 import { oneLine } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { consent } from './consent.ts';
@@ -56,16 +57,23 @@ async function removeCopy(
   invocation: Invocation,
   host: Host,
 ): Promise<number> {
+  const { type, spec } = plan.destinations[name]!;
+  if (findDestination(type).appendOnly?.(spec)) {
+    host.terminal.say(
+      `warning: destination "${name}" is append-only: what is there stays until \`runner prune\` deletes it\n`,
+    );
+    return 0;
+  }
   const run = `${stampOf(new Date())}-${newNonce()}`;
   const { lockTimeout = 0 } = invocation.options;
   const lease = await acquireLease(destination, plan.name, run, { timeout: lockTimeout, signal: host.signal });
   try {
     const items = [{ entry, reasons: [`forgotten: ${oneLine(reason)}`] }];
-    const { removed, refused } = await removeBackups(destination, plan.name, run, items, {
+    const { removed, refused, locked } = await removeBackups(destination, plan.name, run, items, {
       stillOurs: () => lease.check(),
       now: new Date(),
     });
-    for (const { message } of refused) host.terminal.say(`warning: ${message}\n`);
+    for (const { message } of [...refused, ...locked]) host.terminal.say(`warning: ${message}\n`);
     await describeAgain(plan, readSecret, { name, destination }, host);
     return removed.length;
   } catch (error) {

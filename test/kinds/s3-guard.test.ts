@@ -90,6 +90,12 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       const sizes: number[] = [];
       for await (const batch of destination.list('plan/shop')) sizes.push(...batch.map(({ size }) => size));
       expect(sizes).toEqual([8, 4]);
+      const other = await open(server, { bucket: await server.bucket() });
+      const copied = (await other.copy!(destination, artifact, 'copy'))!;
+      await copied.prepare();
+      await copied.publish();
+      expect(String(await collect(other, artifact))).toBe('true');
+      await other.close();
       // What was written beside the artifact is locked as long, though nobody said so.
       for (const key of [artifact, manifest]) {
         expect(await destination.locked!(key)).toMatch(/^locked until .* \(governance\)$/);
@@ -155,6 +161,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       expect(found['public access']).toMatch(/^ok: a request without credentials is refused/);
       expect(found['object lock']).toBeUndefined();
       expect(found.overwriting).toMatch(/^ok: /);
+      expect(found.memory).toBe('ok: 64.0 MiB while uploading (4 parts of 16.0 MiB)');
       await destination.close();
       const locks = await open(server, { bucket, 'object-lock': { mode: 'compliance', for: '1d' } });
       await expect(health(locks)).resolves.toMatchObject({

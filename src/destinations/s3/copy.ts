@@ -7,6 +7,8 @@ import type { Upload } from './upload.ts';
 export type CopySource = {
   bucket: string;
   name: string;
+  /** Where the newest one is not meant. */
+  version: string | undefined;
   size: number;
   tag: string | undefined;
   /** Members that open it, where a customer's key is on it. */
@@ -51,9 +53,10 @@ export class CopySink extends UploadSink {
   }
 
   protected async drain(): Promise<void> {
-    const { bucket, name, size, tag, members } = this.source;
+    const { bucket, name, version, size, tag, members } = this.source;
     const length = Math.max(leastRange, Math.ceil(size / mostParts));
-    const source = `${bucket}/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const path = `${bucket}/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const source = version === undefined ? path : `${path}?versionId=${version}`;
     const condition = tag === undefined ? {} : { CopySourceIfMatch: tag };
     let number = 0;
     const work = async () => {

@@ -1,6 +1,6 @@
 /** What `doctor` finds out at a bucket: rights, settings, and what contradicts the plan. */
 import type { Demands, Found } from '../../destination.ts';
-import { formatDuration } from '../../units.ts';
+import { formatDuration, formatSize, parseSize } from '../../units.ts';
 import type { Client } from './client.ts';
 import { judgeRights, type Stance } from './examine-rights.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import type { Keeping } from './keeping.ts';
 import { judgeLifecycle } from './lifecycle.ts';
 import { findLockRights } from './lock-probe.ts';
+import { usualConcurrency, usualPart } from './part-size.ts';
 import { mayDelete, tryRights } from './rights.ts';
 import type { S3Spec } from './spec.ts';
 import { thawSeconds } from './thaw.ts';
@@ -54,6 +55,7 @@ export async function examine(store: Examined, demands: Demands): Promise<Found[
     ...(await judgeLogging(client, spec)),
     ...(await lifecycle(client, { folder, tags: spec.tags ?? {}, keeps: demands.keeps, rto: demands.rto, deep })),
     ...frozen(spec, demands),
+    memory(spec),
   ];
 }
 
@@ -122,6 +124,17 @@ async function lifecycle(client: Client, promised: Parameters<typeof judgeLifecy
   if (found.absent !== 'denied') return judgeLifecycle([], promised);
   const message = 'not known: these credentials may not ask (s3:GetLifecycleConfiguration)';
   return [{ check: 'lifecycle', health: 'ok', message }];
+}
+
+/** What an upload takes: larger parts are for lines and streams that need them. */
+function memory(spec: S3Spec): Found {
+  const part = spec['part-size'] === undefined ? usualPart : parseSize(spec['part-size'])!;
+  const parts = spec.concurrency ?? usualConcurrency;
+  return {
+    check: 'memory',
+    health: 'ok',
+    message: `${formatSize(part * parts)} while uploading (${parts} parts of ${formatSize(part)})`,
+  };
 }
 
 /** The plan's own classes against the time in which it promises a restore. */

@@ -5,7 +5,7 @@ import { parseDuration, parseSize, seconds } from '../../units.ts';
 import { openClient, type Patience } from './client.ts';
 import { keepingOf } from './keeping.ts';
 import { LockStore } from './lock-store.ts';
-import { usualPart } from './part-size.ts';
+import { usualConcurrency, usualPart } from './part-size.ts';
 import { prefixOf } from './place.ts';
 import type { Identity, S3Spec } from './spec.ts';
 import { S3Store } from './store.ts';
@@ -59,7 +59,7 @@ export async function openS3(
     spec,
     openPruner: pruner ? () => openAs(pruner) : null,
     partSize: spec['part-size'] === undefined ? usualPart : parseSize(spec['part-size'])!,
-    concurrency: spec.concurrency ?? 4,
+    concurrency: spec.concurrency ?? usualConcurrency,
     ...(other.pageSize === undefined ? {} : { pageSize: other.pageSize }),
   };
   const [appendOnly, locks] = [spec['append-only'] ?? false, spec['object-lock'] !== undefined];

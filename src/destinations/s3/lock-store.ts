@@ -4,7 +4,14 @@
  * done its work is emptied instead, and an empty lease or journal is taken as none.
  */
 import type { Readable } from 'node:stream';
-import { KeyMissing, MayNotDelete, type Placement, type Sink, type StoredObject } from '../../destination.ts';
+import {
+  type Destination,
+  KeyMissing,
+  MayNotDelete,
+  type Placement,
+  type Sink,
+  type StoredObject,
+} from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Client } from './client.ts';
 import { S3Fault } from './faults.ts';
@@ -50,9 +57,17 @@ export class LockStore extends S3Store {
     return this.versioned;
   }
 
+  override async versionOf(key: string): Promise<string | undefined> {
+    return (await this.found(key))?.version;
+  }
+
+  override async copy(from: Destination, key: string, attempt: string, placement?: Placement): Promise<Sink | null> {
+    this.remember(key, placement);
+    return await super.copy(from, key, attempt, placement);
+  }
+
   override async put(key: string, attempt: string, placement?: Placement): Promise<Sink> {
-    const backup = backupOf(key);
-    if (backup && placement) this.placements.set(backup.id, placement);
+    this.remember(key, placement);
     return await super.put(key, attempt, placement);
   }
 
@@ -126,6 +141,11 @@ export class LockStore extends S3Store {
       for await (const batch of super.list(`${folder}/.runner/${kind}`))
         for (const { key, size } of batch) if (size === 0 && isPassing(key)) await this.removeEmptied(key);
     }
+  }
+
+  private remember(key: string, placement: Placement | undefined): void {
+    const backup = backupOf(key);
+    if (backup && placement) this.placements.set(backup.id, placement);
   }
 
   private async removeEmptied(key: string): Promise<void> {

@@ -1,6 +1,8 @@
 /** How large the parts of an upload are: a server takes 10,000 of them, and nobody knows how long a stream will be. */
 
 const mebibyte = 2 ** 20;
+/** Parts in memory, where the plan does not say. */
+export const usualConcurrency = 4;
 /** What a part has where nobody wishes otherwise. */
 export const usualPart = 16 * mebibyte;
 /** What every server takes at most, and what an object may have at most. */

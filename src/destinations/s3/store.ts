@@ -51,10 +51,16 @@ export class S3Store implements Destination {
   async copy(from: Destination, key: string, attempt: string, placement?: Placement): Promise<Sink | null> {
     if (!(from instanceof S3Store) || from.client.store !== this.client.store) return null;
     const { Bucket: bucket, Key: name } = from.client.object(key);
-    const found = await this.seen(bucket, name, from.keeping);
+    const version = await from.versionOf(key);
+    const found = await this.seen(bucket, name, version, from.keeping);
     if (!found?.ContentLength) return null;
-    const source = { bucket, name, size: found.ContentLength, tag: found.ETag, members: from.keeping.copied };
+    const source = { bucket, name, version, size: found.ContentLength, tag: found.ETag, members: from.keeping.copied };
     return new CopySink(await this.begin(key, attempt, placement, false), source);
+  }
+
+  /** The version that counts, where that is not the newest. */
+  async versionOf(_key: string): Promise<string | undefined> {
+    return undefined;
   }
 
   async write(key: string, bytes: Uint8Array, placement?: Placement): Promise<void> {
@@ -145,11 +151,10 @@ export class S3Store implements Destination {
   }
 
   /** What these credentials see of an object of another bucket; null where they see nothing. */
-  private async seen(bucket: string, name: string, { opened }: Keeping) {
+  private async seen(bucket: string, name: string, version: string | undefined, { opened }: Keeping) {
+    const request = { Bucket: bucket, Key: name, ...opened, ...(version === undefined ? {} : { VersionId: version }) };
     try {
-      return await this.client.call('copy', name, (s3, o) =>
-        s3.headObject({ Bucket: bucket, Key: name, ...opened }, o),
-      );
+      return await this.client.call('copy', name, (s3, o) => s3.headObject(request, o));
     } catch (error) {
       if (error instanceof S3Fault && !error.transient) return null;
       throw error;

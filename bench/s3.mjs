@@ -38,6 +38,8 @@ const words = {
   minio: ['server', '--quiet', '--address', host, join(folder, 'data')],
   versitygw: ['--port', host, '--quiet', 'posix', join(folder, 'data')],
 }[engine];
+// Whatever ends this process ends the server: two at one folder would sweep each other's uploads.
+process.on('exit', () => server.kill('SIGKILL'));
 const server = spawn(program(engine), words, {
   stdio: 'ignore',
   env: {
@@ -70,11 +72,11 @@ writeFileSync(env.RCLONE_CONFIG, '');
 
 const ours = `
 import { pathToFileURL } from 'node:url';
-import { s3 } from ${JSON.stringify(join(folder, 's3.mjs'))};
+import { s3 } from ${JSON.stringify(join(folder, 's3', 'index.js'))};
 const [act, key] = process.argv.slice(2);
 const spec = { bucket: 'bench', endpoint: process.env.BENCH_ENDPOINT, 'part-size': '${option('parts', 16)}MiB', concurrency: ${option('concurrency', 4)} };
 const store = await s3.open('bench', spec, { readSecret: async () => '', environment: process.env, purpose: 'use' });
-const { pump } = await import(${JSON.stringify(join(folder, 'pump.mjs'))});
+const { pump } = await import(${JSON.stringify(join(folder, 'pump', 'pump.js'))});
 if (act === 'put') {
   const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
@@ -83,7 +85,7 @@ if (act === 'put') {
   await sink.prepare();
   await sink.publish();
 } else if (act === 'get') {
-  const { send } = await import(${JSON.stringify(join(folder, 'pump.mjs'))});
+  const { send } = await import(${JSON.stringify(join(folder, 'pump', 'pump.js'))});
   await pump(await store.get(key), (batch) => send(process.stdout, batch), { signal: new AbortController().signal });
 } else await store.client.s3.createBucket({ Bucket: 'bench' });
 await store.close();
@@ -103,8 +105,8 @@ for (const [source, name] of [
       '@aws-sdk/client-s3',
       '--external',
       '@aws-sdk/credential-providers',
-      '-o',
-      join(folder, `${name}.mjs`),
+      '--dir',
+      join(folder, name),
     ],
     { encoding: 'utf8' },
   );

@@ -297,17 +297,21 @@ describe('the examples', () => {
       expect(stderr.split('\n').filter((line) => / (error|warning) /.test(line))).toEqual([]);
       expect(exitCode).toBe(0);
     });
-    it.skipIf(lacking.length > 0)(`${name} is applied, and all that it makes is good`, async () => {
-      prepare(name);
-      started = await needs[name]!.start?.(place.path);
-      const { exitCode, stderr } = await run('apply', name);
-      expect(stderr).not.toContain('error');
-      expect(exitCode).toBe(0);
-      const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
-      const states: string[] = backups.map(({ state }: { state: string }) => state);
-      expect(states).toEqual(states.map(() => 'good'));
-      expect(states.length).toBeGreaterThan(0);
-    });
+    it.skipIf(lacking.length > 0)(
+      `${name} is applied, and all that it makes is good`,
+      { timeout: 180_000 },
+      async () => {
+        prepare(name);
+        started = await needs[name]!.start?.(place.path);
+        const { exitCode, stderr } = await run('apply', name);
+        expect(stderr).not.toContain('error');
+        expect(exitCode).toBe(0);
+        const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
+        const states: string[] = backups.map(({ state }: { state: string }) => state);
+        expect(states).toEqual(states.map(() => 'good'));
+        expect(states.length).toBeGreaterThan(0);
+      },
+    );
   }
 
   it.skipIf(missing('sqlite.yaml').length > 0)('sqlite.yaml gives the notes back', async () => {
@@ -338,23 +342,27 @@ describe('the examples', () => {
     expect(cli('GET', 'session:7').toString()).toBe('value 7\n');
   });
 
-  it.skipIf(missing('git.yaml').length > 0)('git.yaml shows plain files, and gives them back', async () => {
-    prepare('git.yaml');
-    started = await needs['git.yaml']!.start!(place.path);
-    await run('apply', 'git.yaml');
-    const shown = execFileSync('git', [
-      '-C',
-      join(place.path, 'forge.git'),
-      'ls-tree',
-      '-r',
-      '--name-only',
-      'machines',
-    ]);
-    expect(String(shown).trim().split('\n')).toEqual(['web-1/cron/cron/nightly', 'web-1/site/site/example.env']);
-    const restored = await run('restore', 'git.yaml', 'cron', '--latest', '--to', 'back');
-    expect(restored.exitCode, restored.stderr).toBe(0);
-    expect(read('back/cron/nightly')).toBe('0 2 * * * root backup\n');
-  });
+  it.skipIf(missing('git.yaml').length > 0)(
+    'git.yaml shows plain files, and gives them back',
+    { timeout: 180_000 },
+    async () => {
+      prepare('git.yaml');
+      started = await needs['git.yaml']!.start!(place.path);
+      await run('apply', 'git.yaml');
+      const shown = execFileSync('git', [
+        '-C',
+        join(place.path, 'forge.git'),
+        'ls-tree',
+        '-r',
+        '--name-only',
+        'machines',
+      ]);
+      expect(String(shown).trim().split('\n')).toEqual(['web-1/cron/cron/nightly', 'web-1/site/site/example.env']);
+      const restored = await run('restore', 'git.yaml', 'cron', '--latest', '--to', 'back');
+      expect(restored.exitCode, restored.stderr).toBe(0);
+      expect(read('back/cron/nightly')).toBe('0 2 * * * root backup\n');
+    },
+  );
 
   it('command.yaml gives the directory back to its program', async () => {
     prepare('command.yaml');

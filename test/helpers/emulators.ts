@@ -126,7 +126,7 @@ async function served(argv: string[], url: string) {
         await fetch(url);
         return;
       } catch (error) {
-        if (tries > 200 || child.exitCode !== null) throw error;
+        if (tries > 1200 || child.exitCode !== null) throw error;
         await sleep(50);
       }
     }

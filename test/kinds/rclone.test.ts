@@ -1,36 +1,271 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
+import { fileSeals, sectionsOf } from '../../src/destinations/rclone/config.ts';
+import { chosenHash, digestOf } from '../../src/destinations/rclone/digest.ts';
+import { flagProblem } from '../../src/destinations/rclone/flags.ts';
 import { type RcloneSpec, rclone } from '../../src/destinations/rclone/index.ts';
-import { destinationContract } from '../contracts/destination.ts';
+import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { startWebdav } from '../helpers/emulators.ts';
 import { opening } from '../helpers/opening.ts';
 import { has } from '../helpers/programs.ts';
 
 const made: string[] = [];
 
-async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'runner-rclone-test-'));
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'runner-rclone-test-'));
   made.push(path);
   return path;
 }
 
+const opens: Destination[] = [];
 afterEach(async () => {
-  for (const path of made.splice(0)) await rm(path, { recursive: true, force: true });
+  for (const destination of opens.splice(0)) await destination.close();
+  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
 });
 
-const opened = (spec: Omit<RcloneSpec, 'type'>): Promise<Destination> =>
-  rclone.open('remote', { type: 'rclone', ...spec } as RcloneSpec, opening());
+async function opened(
+  spec: Omit<RcloneSpec, 'type'>,
+  secrets: Record<string, string> = {},
+  environment: Record<string, string | undefined> = process.env,
+): Promise<Destination> {
+  const destination = await rclone.open(
+    'remote',
+    { type: 'rclone', ...spec } as RcloneSpec,
+    opening(secrets, { environment }),
+  );
+  opens.push(destination);
+  return destination;
+}
+
+/** What every process of ours could be seen with, by its arguments. */
+const argumentsSeen = () => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+
+const refuses = (key: string) => /\p{Cc}/u.test(key);
 
 describe.skipIf(!has('rclone'))('rclone', () => {
   destinationContract('rclone', async () => {
-    const path = await folder();
-    return {
-      open: () => opened({ options: { type: 'local' }, path }),
-      objects: 300,
-      refuses: (key) => /\p{Cc}/u.test(key),
-      end: async () => {},
+    const path = folder();
+    const open = () => opened({ options: { type: 'local' }, path });
+    const fill = async (names: readonly string[]) => {
+      for (const name of names) {
+        mkdirSync(join(path, name, '..'), { recursive: true });
+        writeFileSync(join(path, name), 'four');
+      }
     };
+    return { open, objects: 300, many: 25_000, fill, refuses, end: async () => {} };
+  });
+
+  it('works where the store moves nothing: the key itself is written, and not overwritten', async () => {
+    const destination = await opened({ options: { type: 'local' }, path: folder(), flags: ['--disable=move,copy'] });
+    const bytes = randomBytes(300_000);
+    await store(destination, 'a/data', bytes);
+    expect((await collect(destination, 'a/data')).equals(bytes)).toBe(true);
+    await expect(store(destination, 'a/data', bytes)).rejects.toThrow(/already exists/);
+    const cut = await destination.put('a/cut', 'one');
+    await cut.write([bytes]);
+    await cut.abort();
+    await destination.write('small', Buffer.from('x'));
+    expect(await keys(destination, '')).toEqual(['a/data', 'small']);
+  });
+
+  it('rejects a listing of which rclone could not read a part', async () => {
+    const path = folder();
+    const destination = await opened({ options: { type: 'local' }, path });
+    for (const key of ['a/1', 'b/1']) await destination.write(key, Buffer.from('x'));
+    await destination.close();
+    // Who is root may read everything: rclone looks as somebody else, and goes on after the folder that it may not read.
+    execFileSync('chmod', ['700', join(path, 'b')]);
+    execFileSync('chmod', ['755', path, join(path, 'a')]);
+    const bin = folder();
+    execFileSync('chmod', ['755', bin]);
+    writeFileSync(
+      join(bin, 'rclone'),
+      '#!/bin/sh\nPATH=${PATH#*:}\nexec setpriv --reuid=65534 --clear-groups rclone "$@"\n',
+      { mode: 0o755 },
+    );
+    const environment = { ...process.env, HOME: '/', PATH: `${bin}:${process.env.PATH}` };
+    const nobody = await opened({ options: { type: 'local' }, path }, {}, environment);
+    await expect(keys(nobody, '')).rejects.toThrow(/a part of the listing is missing|permission denied/);
+    expect(await keys(nobody, 'a/')).toEqual(['a/1']);
+  });
+
+  it('sweeps what a killed write of a small file left an hour ago, and nothing else', async () => {
+    const path = folder();
+    const destination = await opened({ options: { type: 'local' }, path });
+    const sink = await destination.put('data', 'run-1');
+    await sink.write([randomBytes(500_000)]);
+    const there = join(path, '.runner-tmp');
+    const old = new Date(Date.now() - 3_700_000);
+    const left = `small-${'a'.repeat(16)}-${'b'.repeat(16)}`;
+    for (const name of [left, `${left}x`, 'small-notes']) {
+      writeFileSync(join(there, name), 'x');
+      utimesSync(join(there, name), old, old);
+    }
+    writeFileSync(join(there, left.replace('aaa', 'ccc')), 'x');
+    await destination.sweep!('shop');
+    expect(readdirSync(there)).not.toContain(left);
+    for (const name of [`${left}x`, 'small-notes', left.replace('aaa', 'ccc')])
+      expect(readdirSync(there)).toContain(name);
+    await sink.prepare();
+    await sink.publish();
+  });
+});
+
+describe.skipIf(!has('rclone'))('rclone is told', () => {
+  it('passwords by its environment, in its own form: nothing is in any argument', async () => {
+    const path = folder();
+    const password = 'correct horse & battery';
+    const server = await startWebdav(path, 'shop', password);
+    try {
+      const options = { type: 'webdav', url: server.url, vendor: 'other', user: 'shop', pass: { secret: 'dav' } };
+      const destination = await opened({ options, path: 'deep/er' }, { dav: password });
+      const sink = await destination.put('a/data', 'one');
+      await sink.write([randomBytes(200_000)]);
+      const own = argumentsSeen()
+        .split('\n')
+        .filter((line) => !line.includes('serve webdav'));
+      expect(own.filter((line) => line.includes('rcat') && line.includes('runner:deep/er'))).toHaveLength(1);
+      expect(own.filter((line) => line.includes('horse') || line.includes('RCLONE_CONFIG'))).toEqual([]);
+      await sink.prepare();
+      await sink.publish();
+      expect(readdirSync(join(path, 'deep/er/a'))).toEqual(['data']);
+      await expect(opened({ options }, { dav: 'wrong' }).then((other) => keys(other, ''))).rejects.toThrow(
+        /not accepted/,
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('a configuration that is a secret by a private file, which goes with it, also when nobody closes it', async () => {
+    const [path, temporary] = [folder(), folder()];
+    const environment = { ...process.env, TMPDIR: temporary };
+    const config = { config: `[plain]\ntype = alias\nremote = ${path}\n` };
+    const destination = await opened(
+      { remote: 'plain', config: { secret: 'config' }, path: 'sub' },
+      config,
+      environment,
+    );
+    const [name] = readdirSync(temporary);
+    expect(statSync(join(temporary, name!, 'rclone.conf')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(temporary, name!)).mode & 0o777).toBe(0o700);
+    await destination.write('x', Buffer.from('1'));
+    expect(readFileSync(join(path, 'sub/x'), 'utf8')).toBe('1');
+    await destination.close();
+    expect(readdirSync(temporary)).toEqual([]);
+    // As a killed runner leaves it.
+    const script = `import { rclone } from ${JSON.stringify(join(import.meta.dirname, '../../src/destinations/rclone/index.ts'))};
+      await rclone.open('remote', { type: 'rclone', remote: 'plain', config: { secret: 'x' } }, {
+        readSecret: async () => process.env.TEXT, environment: process.env, purpose: 'use' });
+      process.kill(process.pid, 'SIGKILL');`;
+    const env = { ...environment, TEXT: config.config };
+    const words = ['--experimental-strip-types', '--input-type=module', '-e', script];
+    try {
+      execFileSync(process.execPath, words, { env, stdio: 'ignore' });
+    } catch {}
+    for (let tries = 0; tries < 100 && readdirSync(temporary).length > 0; tries += 1) await sleep(50);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('the password of an encrypted configuration', async () => {
+    const [path, conf] = [folder(), join(folder(), 'rclone.conf')];
+    // `[plain]`, `type = local`, as rclone 1.75 encrypts it; the format is as old as encryption there.
+    const sealed = 'AyxPyzY+KRmFmfaUuurzYn17WF3f4cvoANG+DsjGs4dPbKZq0/ECAcyuK/25Ez1ey5uyQoveJJddduzs/NM=';
+    writeFileSync(conf, `# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n${sealed}`);
+    const spec = { remote: 'plain', config: conf, path, 'config-password': { secret: 'lock' } };
+    const destination = await opened(spec, { lock: 'open sesame' });
+    await destination.write('x', Buffer.from('1'));
+    expect(readdirSync(path)).toContain('x');
+    await expect(opened(spec, { lock: 'wrong' })).rejects.toThrow(/^Destination remote: cannot open .*encrypted/);
+    await expect(opened({ remote: 'plain', config: conf, path })).rejects.toThrow(/encrypted: give `config-password`/);
+  });
+
+  it('of no remote that it knows: a sentence', async () => {
+    const conf = join(folder(), 'rclone.conf');
+    writeFileSync(conf, '');
+    await expect(opened({ remote: 'nowhere', config: conf })).rejects.toThrow(
+      /^Destination remote: cannot open .*knows no such remote/,
+    );
+  });
+
+  it('nothing of what its variables would change', async () => {
+    const path = folder();
+    const environment = { ...process.env, RCLONE_DRY_RUN: 'true', RCLONE_EXCLUDE: '*.json' };
+    const destination = await opened({ options: { type: 'local' }, path }, {}, environment);
+    await destination.write('a.json', Buffer.from('{}'));
+    expect(await keys(destination, '')).toEqual(['a.json']);
+  });
+});
+
+describe.skipIf(!has('rclone'))('a crypt remote', () => {
+  it('seals what it holds', async () => {
+    const path = folder();
+    const options = { type: 'crypt', remote: path, password: { secret: 'one' }, password2: { secret: 'two' } };
+    const destination = await opened({ options }, { one: 'first password', two: 'second password' });
+    await store(destination, 'a/data', Buffer.from('plain words'));
+    expect(String(await collect(destination, 'a/data'))).toBe('plain words');
+    const all = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(all).toHaveLength(1);
+    expect(String(readFileSync(join(all[0]!.parentPath, all[0]!.name)))).toMatch(/^RCLONE/);
+  });
+
+  it('counts as encryption where it is known, and only there', () => {
+    const conf = join(folder(), 'rclone.conf');
+    writeFileSync(
+      conf,
+      '# words\n[sealed]\ntype = crypt\nremote = x:\n\n[open]\ntype=crypt\nno_data_encryption = true\n[plain]\ntype = drive\n',
+    );
+    const answers = ['sealed', 'open', 'plain', 'nowhere'].map((remote) =>
+      rclone.encrypts!({ type: 'rclone', remote, config: conf }),
+    );
+    expect(answers).toEqual([true, false, false, false]);
+    expect(rclone.encrypts!({ type: 'rclone', options: { type: 'crypt', remote: 'x:' } })).toBe(true);
+    expect(rclone.encrypts!({ type: 'rclone', remote: 'sealed', config: { secret: 'x' } })).toBe(false);
+    expect(fileSeals('/nowhere', 'sealed')).toBe(false);
+    expect(sectionsOf('# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nAbC=\n')).toEqual({});
+  });
+});
+
+describe('what rclone is asked', () => {
+  it('has flags that are its own, and none that are ours', () => {
+    for (const flag of ['--bwlimit=8M', '--s3-chunk-size=64M', '--timeout=2m']) expect(flagProblem(flag)).toBeNull();
+    const ours = ['--config=x', '--rc-addr=:1', '--dry-run', '--exclude=*', '--max-age=1d', '-n', '--log-level=DEBUG'];
+    for (const flag of ours) expect(flagProblem(flag), flag).not.toBeNull();
+  });
+
+  it('has the hash that costs least here of those that the store gives', () => {
+    expect(chosenHash(['md5', 'sha1', 'quickxor'])).toBe('sha1');
+    expect(chosenHash(['md5'])).toBe('md5');
+    expect(chosenHash(['quickxor', 'whirlpool'])).toBeNull();
+    for (const [kind, sum] of [
+      ['crc32', '352441c2'],
+      ['md5', '900150983cd24fb0d6963f7d28e17f72'],
+    ] as const) {
+      const digest = digestOf(kind);
+      for (const part of ['a', 'bc']) digest.update(Buffer.from(part));
+      expect(digest.hex()).toBe(sum);
+    }
+  });
+
+  it('is a line for a person: options that are secrets are variables to fill in', () => {
+    const options = { type: 'webdav', url: 'https://x.org', pass: { secret: 'dav-key' } };
+    expect(rclone.fetch({ type: 'rclone', options, path: 'a b' }, 'k/file')).toBe(
+      `RCLONE_WEBDAV_PASS=DAV-KEY rclone copyto ':webdav,url="https://x.org":a b/k/file' ./file`,
+    );
   });
 });

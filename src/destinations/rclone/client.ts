@@ -1,6 +1,7 @@
 /** Questions to an rclone that stays, over HTTP on the loopback. */
 import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cut, Fault } from './faults.ts';
 
 export type Answer = Record<string, unknown>;
@@ -53,12 +54,16 @@ export class Client {
   private send(path: string, options: RequestOptions, body?: Uint8Array): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const asked = request(`${this.url}${path}`, { ...options, auth: this.auth, agent: this.agent }, resolve);
-      asked.on('error', (error) => {
-        const said = this.ended();
-        reject(new Fault(said === null ? `no answer from rclone: ${error.message}` : `rclone has ended: ${said}`));
-      });
+      asked.on('error', (error) => void this.why(error).then(reject));
       asked.end(body);
     });
+  }
+
+  /** Its last words may come a moment after the connection broke. */
+  private async why(error: Error): Promise<Fault> {
+    for (let tries = 0; tries < 10 && this.ended() === null; tries += 1) await sleep(50);
+    const said = this.ended();
+    return new Fault(said === null ? `no answer from rclone: ${error.message}` : `rclone has ended: ${said}`);
   }
 }
 

@@ -29,7 +29,7 @@ const reasons: [RegExp, string][] = [
     'rclone knows no such remote: look at `rclone listremotes`',
   ],
   [
-    /couldn't decrypt configuration|unable to decrypt config|ask password/i,
+    /couldn't decrypt configuration|failed to load config file|unable to decrypt config|ask password/i,
     'its configuration is encrypted: give `config-password`',
   ],
   [

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GcsSpec, gcs } from '../../src/destinations/gcs/index.ts';
 import { destinationContract } from '../contracts/destination.ts';
 import { type Emulator, hasGcs, startGcs } from '../helpers/emulators.ts';
@@ -20,5 +20,14 @@ describe.skipIf(!can)('gcs', () => {
     const bucket = await server.bucket();
     const refuses = (key: string) => /\p{Cc}/u.test(key);
     return { open: () => opened(bucket, { prefix: 'some/prefix' }), objects: 300, refuses, end: async () => {} };
+  });
+});
+
+describe.skipIf(!can)('gcs is told', () => {
+  it('a key, which it must understand', async () => {
+    const spec = { type: 'gcs', bucket: 'acme-backups', credentials: { secret: 'key' } } as GcsSpec;
+    await expect(gcs.open('cloud', spec, opening({ key: '{"type":"nothing"}' }))).rejects.toThrow(
+      /^Destination cloud: cannot open gs:/,
+    );
   });
 });

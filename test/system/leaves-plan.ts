@@ -262,19 +262,18 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         config: 'secret-a',
         'config-password': { secret: 'key' },
       },
-      lent: { type: 'rclone', remote: 'acme-drive', config: { secret: 'given' } },
+      lent: { type: 'rclone', remote: 'lent-drive', config: { secret: 'given' } },
       google: {
         type: 'gcs',
         bucket: 'acme-backups',
         prefix: 'shop',
         credentials: { secret: 'token' },
         anonymous: true,
-        'storage-class': 'NEARLINE',
         endpoint: 'http://127.0.0.1:4443/storage/v1/',
         flags: ['--bwlimit=8M'],
         'off-site': true,
       },
-      'google-file': { type: 'gcs', bucket: 'acme-backups', credentials: 'secret-b' },
+      'google-file': { type: 'gcs', bucket: 'acme-archive', credentials: 'secret-b' },
       blobs: {
         type: 'azure',
         account: 'acmebackups',
@@ -412,6 +411,12 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
       },
       first: { source: 'logs', layout: '{backup}/{id}{ext}' },
       second: { source: { type: 'command', run: ['second'] } },
+      third: {
+        source: { type: 'command', run: ['third'] },
+        transforms: 'sealed',
+        destinations: ['main', 'box', 'drive', 'lent', 'google', 'google-file', 'blobs'],
+        retention: { last: 4 },
+      },
     },
     groups: {
       pair: {

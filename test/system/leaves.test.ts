@@ -56,8 +56,8 @@ const quiet: Record<string, string> = {
   ),
   ...atRunTime(
     'test/kinds/rclone.test.ts, gcs.test.ts and azure.test.ts',
-    `destination-rclone.flags rclone-flags.[] destination-rclone.config-password destination-gcs.flags destination-azure.flags
-    destination-gcs.anonymous destination-gcs.storage-class destination-gcs.endpoint destination-azure.tier`,
+    `destination-rclone.flags rclone-flags.[] destination-rclone.config-password destination-rclone.options.{} destination-azure.account destination-gcs.flags destination-azure.flags
+    destination-gcs.anonymous destination-gcs.endpoint destination-azure.tier`,
   ),
   'signing.public': 'acts at run time: see below',
   'plan.id': 'acts at run time: see below',

@@ -49,7 +49,6 @@ async function remoteOf(spec: GcsSpec, opening: Opening): Promise<Remote> {
         // Without a key: those of the environment, of gcloud, or of the machine. Old rclones do so unasked.
         env_auth: credentials === undefined && !spec.anonymous ? 'true' : undefined,
         anonymous: spec.anonymous ? 'true' : undefined,
-        storage_class: spec['storage-class'],
         endpoint: spec.endpoint,
         no_check_bucket: 'true',
         // Rights are the bucket's: one that rules them uniformly refuses objects with rights of their own.

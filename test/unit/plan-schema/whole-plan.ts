@@ -346,7 +346,6 @@ export const whole: Plan = {
       prefix: 'shop',
       credentials: { secret: 'env' },
       anonymous: true,
-      'storage-class': 'NEARLINE',
       endpoint: 'http://127.0.0.1:4443/storage/v1/',
       flags: ['--bwlimit=8M'],
       'off-site': true,
@@ -356,9 +355,6 @@ export const whole: Plan = {
       slow: 'wait',
     },
     'google-file': { type: 'gcs', bucket: 'acme-backups', credentials: 'secret-b' },
-    'google-standard': { type: 'gcs', bucket: 'acme-backups', 'storage-class': 'STANDARD' },
-    'google-coldline': { type: 'gcs', bucket: 'acme-backups', 'storage-class': 'COLDLINE' },
-    'google-archive': { type: 'gcs', bucket: 'acme-backups', 'storage-class': 'ARCHIVE' },
     'blobs-hot': { type: 'azure', account: 'acmebackups', container: 'shop', tier: 'Hot' },
     'blobs-cold': { type: 'azure', account: 'acmebackups', container: 'shop', tier: 'Cold' },
     blobs: {

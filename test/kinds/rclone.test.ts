@@ -95,7 +95,7 @@ describe.skipIf(!has('rclone'))('rclone', () => {
     execFileSync('chmod', ['755', bin]);
     writeFileSync(
       join(bin, 'rclone'),
-      '#!/bin/sh\nPATH=${PATH#*:}\nexec setpriv --reuid=65534 --clear-groups rclone "$@"\n',
+      ['#!/bin/sh', `PATH=\${PATH#*:}`, 'exec setpriv --reuid=65534 --clear-groups rclone "$@"', ''].join('\n'),
       { mode: 0o755 },
     );
     const environment = { ...process.env, HOME: '/', PATH: `${bin}:${process.env.PATH}` };

@@ -117,22 +117,31 @@ describe.skipIf(!hasSftp)('sftp', () => {
     badDays,
   );
   afterAll(() => proxy?.end());
-  contractAt('sftp-server', here({ sftp: sftpServer }));
-  contractAt('a server without extensions', here({ sftp: filtered('plain') }));
-  contractAt('an account shut into a folder', async () => {
-    // Everything above the folder must belong to root and be writable to nobody else, which /tmp is not.
-    const top = mkdtempSync('/run/runner-sftp-');
-    chrooted.push(top);
-    await chmod(top, 0o755);
-    await mkdir(join(top, 'data'));
-    await chown(join(top, 'data'), 65534, 65534);
-    const lines = ['Match User nobody', `  ChrootDirectory ${top}`, '  ForceCommand internal-sftp'];
-    const folder = join(top, 'sshd');
-    await mkdir(folder, { mode: 0o755 });
-    const server = await startSshd(folder, {}, { user: 'nobody', lines });
-    servers.push(server);
-    return { server, base: '/data', seen: join(top, 'data') };
-  });
+  // Two thousand objects are listed at the first one; these differ in how single files are handled.
+  const few = () => ({ objects: 200 });
+  contractAt('sftp-server', here({ sftp: sftpServer }), few);
+  contractAt('a server without extensions', here({ sftp: filtered('plain') }), () => ({
+    ...few(),
+    replacesInPlace: true,
+  }));
+  contractAt(
+    'an account shut into a folder',
+    async () => {
+      // Everything above the folder must belong to root and be writable to nobody else, which /tmp is not.
+      const top = mkdtempSync('/run/runner-sftp-');
+      chrooted.push(top);
+      await chmod(top, 0o755);
+      await mkdir(join(top, 'data'));
+      await chown(join(top, 'data'), 65534, 65534);
+      const lines = ['Match User nobody', `  ChrootDirectory ${top}`, '  ForceCommand internal-sftp'];
+      const folder = join(top, 'sshd');
+      await mkdir(folder, { mode: 0o755 });
+      const server = await startSshd(folder, {}, { user: 'nobody', lines });
+      servers.push(server);
+      return { server, base: '/data', seen: join(top, 'data') };
+    },
+    few,
+  );
 });
 
 const chrooted: string[] = [];

@@ -22,6 +22,8 @@ export type Bench = {
   /** Opens a handle whose rights at the store lack this one; called when everything that the check needs is written. */
   denied?: Partial<Record<Right, () => Promise<Destination>>>;
   network?: Network;
+  /** It cannot exchange a file at once: who reads meanwhile may see a part of it, as its page says. */
+  replacesInPlace?: true;
   /** A handle on the store while its clock differs by so many seconds. */
   skewed?(seconds: number): Promise<Destination>;
   end(): Promise<void>;

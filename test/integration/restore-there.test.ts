@@ -247,6 +247,8 @@ sqlite3 "$3" "create table t(x); insert into t values (1), (2), (3)" && chown 12
         if (tries > 600 || child.exitCode !== null) throw new Error(`never there: ${file}\n${(await ended).stderr}`);
         await sleep(20);
       }
+      // What a claim has just made is known to be ours when its answer has come back.
+      await sleep(500);
       child.kill(signal);
       return await ended;
     };

@@ -119,7 +119,7 @@ describe('nothing is accepted that does nothing', () => {
       const sections = ['secrets', 'sources', 'transforms', 'destinations', 'retention'];
       const names = sections.map((key) => Object.keys(plan[key] ?? {}));
       const leaves = leavesOf(plan);
-      const silent: string[] = [];
+      const silent: { path: string; at: string }[] = [];
       const told = new Set<string>();
       // From the inside out: what holds something that is seen is seen itself.
       for (const leaf of leaves.toReversed()) {
@@ -141,10 +141,11 @@ describe('nothing is accepted that does nothing', () => {
           seen.add(leaf.at);
           for (const length of leaf.path.keys()) told.add(leaf.path.slice(0, length).join('/'));
         } else if (valid && !Object.hasOwn(quiet, leaf.at) && !absent.test(path)) {
-          silent.push(`${path} (${leaf.at})`);
+          silent.push({ path, at: leaf.at });
         }
       }
-      expect(silent).toEqual([]);
+      // The same leaf of the schema may act at one place of a plan, and only at run time at another.
+      expect(silent.filter(({ at }) => !seen.has(at))).toEqual([]);
     },
   );
 

@@ -6,6 +6,7 @@ export default defineConfig({
     // Tests start real programs; two cores share them, so a slow machine must not turn a right answer into a failure.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Most of them wait for servers and for time to pass.
+    maxWorkers: 3,
   },
 });

@@ -189,8 +189,8 @@ describe('config', () => {
 
   it('prints promises as a row a backup', async () => {
     const { stdout } = await run(['config', '--promises']);
-    expect(stdout.split('\n')[0]).toMatch(/^BACKUP +RPO +RTO +COPIES +OFF SITE +OLDEST +PROOF +WAIVERS$/);
-    expect(stdout.split('\n')[1]).toMatch(/^notes +- +- +2 +0 /);
+    expect(stdout.split('\n')[0]).toMatch(/^BACKUP +RPO +RTO +COPIES +MEDIA +OFF SITE +OLDEST +PROOF +WAIVERS$/);
+    expect(stdout.split('\n')[1]).toMatch(/^notes +- +- +2 +1 +0 /);
   });
 });
 

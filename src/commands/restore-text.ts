@@ -55,11 +55,12 @@ export async function leftNames(wanted: readonly Wanted[], facts: RunFacts, ask:
     const { target, aside, where, source } = piece;
     if (target === null || aside === '') continue;
     if (where === null) {
-      // Of a place that cannot be asked any more the worst is told.
-      const isLeft = piece.there
-        ? await existsThere(aside, source, ask).catch(() => piece.replaces)
-        : await exists(aside);
+      const isLeft = piece.there ? await existsThere(aside, source, ask).catch(() => null) : await exists(aside);
       if (isLeft) sentences.push(`what lay at ${oneLine(target)} before is kept at ${oneLine(aside)}`);
+      if (isLeft === null && piece.replaces)
+        sentences.push(
+          `the place could not be asked any more: should ${oneLine(target)} be missing, look for what lay there at ${oneLine(aside)}`,
+        );
       continue;
     }
     const there = await look({ source, facts: sourceFacts(facts, backup), ask, where }, aside).catch(() => 'nothing');

@@ -25,7 +25,7 @@ function planOf({ folder, server, bucket }: World, spec: Record<string, unknown>
   return file;
 }
 
-const pruner = { credentials: { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'secret' } } };
+const pruner = { 'access-key-id': { secret: 'id' }, 'secret-access-key': { secret: 'secret' } };
 
 async function ids(file: string, folder: string, env: Record<string, string>): Promise<string[]> {
   const { stdout } = await runner(['list', file, '--json'], { cwd: folder, env });

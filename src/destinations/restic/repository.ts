@@ -49,7 +49,8 @@ export class Repository {
 
   /** Looks what is there now; who asks at the same time shares the answer. One that is `within` milliseconds old may do. */
   async refresh(within = 0): Promise<void> {
-    if (performance.now() - this.seen < within) return;
+    // Names in a folder of this machine are looked at each time: that costs nothing.
+    if (this.folder === null && performance.now() - this.seen < within) return;
     this.next ??= this.turns.take(() => {
       this.next = null;
       return this.load();

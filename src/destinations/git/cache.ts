@@ -4,6 +4,7 @@ import { chmod, lstat, mkdir, readdir, rename, rm, stat, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkAttempt } from '../keys.ts';
 import type { Git } from './program.ts';
 import type { GitSpec } from './spec.ts';
 
@@ -76,7 +77,7 @@ export function attemptFolder(git: Git, key: string, attempt: string): string {
 }
 
 export function attemptHash(key: string, attempt: string): string {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
+  checkAttempt(attempt);
   return createHash('sha256').update(`${attempt}\0${key}`).digest('hex').slice(0, 32);
 }
 

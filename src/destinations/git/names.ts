@@ -1,20 +1,13 @@
 /** Names in trees of Git: keys as paths of the bookkeeping, and members of an archive as files that a person sees. */
-import { RunnerError } from '../../diagnostic.ts';
+import { checkKey } from '../keys.ts';
 
 /** Ends the name of a key; what lies in it says when it was written, and of an artifact how long it is. */
 const mark = '~';
 
 /** Where a key of the store lies in the tree of the bookkeeping, without its last part. Throws RunnerError where it climbs. */
 export function pathOfKey(name: string, key: string): string {
-  const wrong = keyProblem(key);
-  if (wrong) throw new RunnerError(`The key ${JSON.stringify(key.slice(0, 200))} is refused at ${name}: ${wrong}.`);
+  checkKey(name, key);
   return `${key.split('/').map(escapeSegment).join('/')}${mark}`;
-}
-
-function keyProblem(key: string): string | null {
-  if (key === '' || key.includes('\0')) return 'it is empty or holds a NUL';
-  const climbs = key.split('/').some((part) => part === '' || part === '.' || part === '..');
-  return climbs ? 'it climbs or has an empty part' : null;
 }
 
 /** Only letters that no file system and no check of a server takes for anything else. */

@@ -12,6 +12,7 @@ import {
   type StoredObject,
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkPrefix } from '../keys.ts';
 import { endConnection, environmentOf, makeSocket } from './access.ts';
 import { attemptFolder, attemptHash, cacheFolder, openCache, ownHandle } from './cache.ts';
 import { examine } from './examine.ts';
@@ -123,10 +124,7 @@ class GitStore implements Destination {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject[]> {
-    if (prefix.split('/').some((part) => part === '..') || prefix.startsWith('/') || prefix.includes('\0'))
-      throw new RunnerError(
-        `The prefix ${JSON.stringify(prefix.slice(0, 200))} is refused at ${this.name}: it climbs.`,
-      );
+    checkPrefix(this.name, prefix);
     const { entries } = await this.ledger.view(this.age);
     const found: StoredObject[] = [];
     for (const [key, { size, modified }] of entries) if (key.startsWith(prefix)) found.push({ key, size, modified });

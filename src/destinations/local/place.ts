@@ -2,7 +2,7 @@
 import { readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
-import { checkKey } from '../file-names.ts';
+import { checkFileKey } from '../file-names.ts';
 import { errorCode } from './faults.ts';
 import { mountProblem } from './mount.ts';
 
@@ -15,7 +15,7 @@ export type Place = {
 
 /** The path of a key. Throws RunnerError for one that climbs, is absolute, or is taken by our own temporary names. */
 export function pathOf(place: Place, key: string): string {
-  checkKey(place.name, key);
+  checkFileKey(place.name, key);
   return join(place.root, key);
 }
 

@@ -15,9 +15,10 @@ import {
   type StoredObject,
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkPrefix } from '../keys.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { Cut, explained, Fault } from './faults.ts';
-import { checkKey, checkPrefix, isSmallTemporary, markOf, smallAttempt, temporaryFolder, temporaryOf } from './keys.ts';
+import { checkRcloneKey, isSmallTemporary, markOf, smallAttempt, temporaryFolder, temporaryOf } from './keys.ts';
 import { type Abilities, Objects } from './objects.ts';
 import { below, environmentOf, type Remote } from './remote.ts';
 import { RcloneSink } from './sink.ts';
@@ -61,7 +62,7 @@ class RcloneStore implements Destination {
   readonly exclusive = false;
 
   async put(key: string, attempt: string, placement?: Placement): Promise<Sink> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     const temporary = temporaryOf(key, attempt);
     const { hash, renames } = this.can;
     const target = renames ? temporary : key;
@@ -79,7 +80,7 @@ class RcloneStore implements Destination {
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     await this.told('write', key, async () => {
       if (await this.objects.stat(key)) return await this.compare(key, bytes);
       const failed = await this.lay(key, bytes).then(
@@ -103,12 +104,12 @@ class RcloneStore implements Destination {
   }
 
   async replace(key: string, bytes: Uint8Array): Promise<void> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     await this.told('replace', key, () => this.lay(key, bytes));
   }
 
   async read(key: string, limit: number): Promise<Uint8Array> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     return await this.told('read', key, async () => {
       const bytes = await this.steadily(() => this.objects.read(key, limit));
       if (bytes !== null) return bytes;
@@ -117,7 +118,7 @@ class RcloneStore implements Destination {
   }
 
   async get(key: string, range: { start: number; end?: number } = { start: 0 }): Promise<Readable> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     return await this.told('read', key, async () => {
       const found = await this.objects.stat(key);
       if (found === null) throw new KeyMissing(`${key} is not at ${this.name}.`);
@@ -137,7 +138,7 @@ class RcloneStore implements Destination {
   }
 
   async stat(key: string): Promise<StoredObject | null> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     return await this.told('look at', key, () => this.objects.stat(key));
   }
 
@@ -150,12 +151,12 @@ class RcloneStore implements Destination {
   }
 
   async remove(key: string): Promise<void> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     await this.told('remove', key, () => this.objects.remove(key));
   }
 
   async removeAttempt(key: string, attempt: string): Promise<void> {
-    checkKey(this.name, key);
+    checkRcloneKey(this.name, key);
     const temporary = temporaryOf(key, attempt);
     await this.told('remove what is left of', key, async () => {
       await this.objects.remove(markOf(temporary));

@@ -11,10 +11,10 @@ import {
   type StoredObject,
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { checkAttempt, checkKey, checkPrefix } from '../keys.ts';
 import { dump, type Range } from './dump.ts';
 import { examineStore } from './examine.ts';
 import { ResticFault } from './faults.ts';
-import { checkAttempt, checkKey, checkPrefix } from './keys.ts';
 import type { Repository } from './repository.ts';
 import { openSink } from './sink.ts';
 import { markOf, type Snapshot } from './snapshots.ts';

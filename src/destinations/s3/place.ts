@@ -1,5 +1,5 @@
 /** From a key to the name of an object, and never out of the prefix. */
-import { RunnerError } from '../../diagnostic.ts';
+import { checkKey, checkPrefix, refusedKey } from '../keys.ts';
 
 /** What S3 allows for the name of an object, its prefix counted. */
 const longest = 1024;
@@ -12,13 +12,10 @@ export function prefixOf(text: string | undefined): string {
 
 /** The object's name. Throws RunnerError for a key that climbs, is absolute, or is too long. */
 export function objectName(name: string, prefix: string, key: string): string {
-  const refuse = (why: string) =>
-    new RunnerError(`The key ${JSON.stringify(key.slice(0, 200))} is refused at ${name}: ${why}.`);
-  if (key === '' || key.includes('\0')) throw refuse('it is empty or holds a NUL');
-  if (key.split('/').some((part) => part === '' || part === '.' || part === '..'))
-    throw refuse('it has an empty part, "." or ".."');
-  if (isUnlistable(key)) throw refuse('it has a control character, which some servers list as another');
-  if (Buffer.byteLength(prefix + key) > longest) throw refuse(`with its prefix it is longer than ${longest} bytes`);
+  checkKey(name, key);
+  if (isUnlistable(key)) throw refusedKey(name, key, 'it has a control character, which some servers list as another');
+  if (Buffer.byteLength(prefix + key) > longest)
+    throw refusedKey(name, key, `with its prefix it is longer than ${longest} bytes`);
   return prefix + key;
 }
 
@@ -29,7 +26,6 @@ export function isUnlistable(key: string): boolean {
 
 /** As `objectName`, for what keys begin with: it may end anywhere. */
 export function namePrefix(name: string, prefix: string, start: string): string {
-  if (start.startsWith('/') || start.includes('\0') || start.split('/').includes('..'))
-    throw new RunnerError(`The prefix ${JSON.stringify(start.slice(0, 200))} is refused at ${name}: it climbs.`);
+  checkPrefix(name, start);
   return prefix + start;
 }

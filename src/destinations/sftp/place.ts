@@ -1,7 +1,7 @@
 /** From a key to a path, and never out of the prefix: neither by `..` nor by a symbolic link. */
 import { join, relative } from 'node:path/posix';
 import { RunnerError } from '../../diagnostic.ts';
-import { checkKey } from '../file-names.ts';
+import { checkFileKey } from '../file-names.ts';
 import type { Files } from './files.ts';
 import { type Attributes, isLink } from './wire.ts';
 
@@ -13,7 +13,7 @@ export type Place = {
 
 /** The path of a key. Throws RunnerError for one that climbs, is absolute, or is taken by our own temporary names. */
 export function pathOf(place: Place, key: string): string {
-  checkKey(place.name, key);
+  checkFileKey(place.name, key);
   return join(place.root, key);
 }
 

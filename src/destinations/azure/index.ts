@@ -3,8 +3,8 @@ import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationAzure } from '../../plan/generated/types.ts';
 import { inlineName, inlineRemote, type Remote, rootOf } from '../rclone/remote.ts';
 import { requirementsOf } from '../rclone/requirements.ts';
-import { fileOf, quoted } from '../rclone/shell.ts';
 import { openRclone } from '../rclone/store.ts';
+import { fileOf, quoted } from '../shell.ts';
 import { signContainer } from './sas.ts';
 
 export type AzureSpec = DestinationAzure;

@@ -3,8 +3,8 @@ import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationGcs } from '../../plan/generated/types.ts';
 import { below, inlineName, inlineRemote, type Remote, rootOf } from '../rclone/remote.ts';
 import { requirementsOf } from '../rclone/requirements.ts';
-import { quoted } from '../rclone/shell.ts';
 import { openRclone } from '../rclone/store.ts';
+import { quoted } from '../shell.ts';
 
 export type GcsSpec = DestinationGcs;
 

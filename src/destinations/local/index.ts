@@ -3,6 +3,7 @@
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
+import { quoted } from '../shell.ts';
 import { openAway } from './away.ts';
 import { networkType } from './network.ts';
 import { openLocal } from './store.ts';
@@ -43,8 +44,3 @@ export const local: DestinationKind<LocalSpec> = {
     return openAway(name, options, type, seconds(parseDuration(spec.timeout ?? '2m')!));
   },
 };
-
-/** One word of a POSIX shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

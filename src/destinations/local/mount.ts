@@ -1,6 +1,7 @@
 /** `mount: required`: the folder must lie on a file system of its own, so that the root disk is never filled in its stead. */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { mountsIn } from './mount-table.ts';
 
 /**
  * Why a path is not on a mounted file system, in one sentence, or null. It is mounted when the deepest mount point at or above
@@ -38,16 +39,10 @@ async function fromTable(real: string): Promise<boolean | null> {
 /** Exported for its test: `table` is the text of /proc/self/mountinfo. */
 export function deepestMount(table: string, real: string): boolean {
   let deepest = { point: '/', type: '' };
-  for (const line of table.split('\n')) {
-    const fields = line.split(' ');
-    const separator = fields.indexOf('-');
-    if (separator < 0) continue;
-    const point = fields[4]!.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
+  for (const { point, type } of mountsIn(table)) {
     const above = point === '/' || real === point || real.startsWith(`${point}/`);
     // Of two mounts on one point the later one lies on top.
-    if (above && point.length >= deepest.point.length) deepest = { point, type: fields[separator + 1]! };
+    if (above && point.length >= deepest.point.length) deepest = { point, type };
   }
   return deepest.point !== '/' && deepest.type !== 'autofs';
 }

@@ -1,6 +1,7 @@
 /** Which paths lie on a file system whose server may fall silent: by the kernel's table of mounts, without touching what may hang. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { mountsIn } from './mount-table.ts';
 
 /** Types whose operations wait for somebody else. `fuse` and `fuse.*` are programs, but `fuseblk` is a disk. */
 const network =
@@ -17,7 +18,7 @@ export function networkType(path: string): string | null {
 
 /** Exported for its test: `table` is the text of /proc/self/mountinfo. Links on the way are followed up to the first such mount. */
 export function networkTypeIn(table: string, path: string, links = 40): string | null {
-  const mounts = typesByPoint(table);
+  const mounts = new Map(mountsIn(table).map(({ point, type }) => [point, type]));
   const parts = resolve(path).split('/').slice(1);
   for (let at = '/', index = 0; ; at = join(at, parts[index]!), index += 1) {
     const type = mounts.get(at);
@@ -28,21 +29,6 @@ export function networkTypeIn(table: string, path: string, links = 40): string |
       return networkTypeIn(table, join(resolve(dirname(at), target), ...parts.slice(index)), links - 1);
     if (index >= parts.length) return null;
   }
-}
-
-/** Of two mounts on one point the later one lies on top. */
-function typesByPoint(table: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const line of table.split('\n')) {
-    const fields = line.split(' ');
-    const separator = fields.indexOf('-');
-    if (separator < 0) continue;
-    const point = fields[4]!.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    found.set(point, fields[separator + 1]!);
-  }
-  return found;
 }
 
 function targetOf(path: string): string | null {

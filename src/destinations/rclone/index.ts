@@ -1,11 +1,11 @@
 /** Whatever rclone reaches: a remote of its configuration, or one that the plan describes. */
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationRclone } from '../../plan/generated/types.ts';
+import { fileOf, quoted } from '../shell.ts';
 import { fileSeals, seals } from './config.ts';
 import { connectionOf, type Options, secretsOf, valuesOf, variablesOf } from './options.ts';
 import { below, environmentOf, inlineName, inlineRemote, type Remote, rootOf } from './remote.ts';
 import { requirementsOf } from './requirements.ts';
-import { fileOf, quoted } from './shell.ts';
 import { openRclone } from './store.ts';
 
 export type RcloneSpec = DestinationRclone;

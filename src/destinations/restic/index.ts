@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Destination, DestinationKind, Opening } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
+import { quoted } from '../shell.ts';
 import { Program } from './program.ts';
 import { Repository } from './repository.ts';
 import { ResticStore } from './store.ts';
@@ -110,9 +111,4 @@ function shown({ repository }: ResticSpec): string {
 function folderOf({ repository }: ResticSpec): string | null {
   const path = repository.replace(/^local:/, '');
   return path.startsWith('/') ? join(path) : null;
-}
-
-/** One word of a POSIX shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,6 +2,7 @@
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
+import { quoted } from '../shell.ts';
 import { openClient, type Patience } from './client.ts';
 import { keepingOf } from './keeping.ts';
 import { LockStore } from './lock-store.ts';
@@ -72,8 +73,3 @@ export async function openS3(
 }
 
 const urlOf = (spec: S3Spec) => `s3://${spec.bucket}/${prefixOf(spec.prefix)}`;
-
-/** One word of a POSIX shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -3,7 +3,7 @@
 import { normalize } from 'node:path/posix';
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement, SshHost } from '../../graph.ts';
-import { shellWord } from '../../ssh.ts';
+import { quoted } from '../shell.ts';
 
 export type SftpSpec = {
   host: string;
@@ -90,9 +90,4 @@ function rootOf({ path }: SftpSpec): string {
 /** sftp reads the path as a shell would, with patterns. */
 function escaped(path: string): string {
   return path.replaceAll(/[^A-Za-z0-9_./:@%+=,~-]/gu, '\\$&');
-}
-
-/** One word of a POSIX shell, quoted where it must be. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : shellWord(text);
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../../graph.ts';
 import type { SourceKind } from '../../kind.ts';
 import type { SourceCommand as CommandSpec } from '../../plan/generated/types.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** A program of the plan's own, in the runner's environment: it may need whatever the caller has set. */
 function external(spec: CommandSpec, argv: readonly string[]): Command {
@@ -10,9 +11,6 @@ function external(spec: CommandSpec, argv: readonly string[]): Command {
     ...(spec.environment ? { env: spec.environment } : {}),
   };
 }
-
-const shellWord = (word: string) =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 export const command: SourceKind<CommandSpec> = {
   role: 'source',

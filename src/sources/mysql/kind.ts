@@ -1,4 +1,5 @@
 import type { SourceKind } from '../../kind.ts';
+import { shellWord } from '../shell-word.ts';
 import { ask } from './ask.ts';
 import { requirements } from './checks.ts';
 import { databases } from './databases.ts';
@@ -33,9 +34,6 @@ export const mysqlKind = (type: Flavour): SourceKind<MysqlSpec> => ({
   ask,
   manual: (spec) => manual(type, spec),
 });
-
-const shellWord = (word: string) =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 /** Who and where stand in the client's own files (~/.my.cnf), or are added by hand. */
 function manual(type: Flavour, spec: MysqlSpec): string {

@@ -19,7 +19,6 @@ const programs: Record<string, () => Promise<Program>> = {
   expand: async () => (await import('./expand.ts')).expand,
   count: async () => (await import('./count.ts')).count,
   receive: async () => (await import('./receive.ts')).receive,
-  follow: async () => (await import('./follow.ts')).follow,
   save: async () => (await import('./save.ts')).save,
 };
 

@@ -10,6 +10,43 @@ const ssh = {
   'known-hosts': 'known',
 };
 
+/** Three backups that use every key of the kinds `mysql` and `mariadb`. */
+function similar(name: string, type: 'mysql' | 'mariadb'): Record<string, unknown> {
+  const verify = ['content'];
+  return {
+    [name]: {
+      source: {
+        type,
+        host: `${name}.internal`,
+        port: 3307,
+        user: 'backup',
+        password: secret(),
+        database: ['orders', 'stock'],
+        'exclude-tables': ['sessions', 'old ones'],
+        routines: false,
+        events: false,
+        triggers: false,
+        globals: { passwords: true },
+        tls: { mode: 'verify-ca', ca: 'ca.crt', certificate: 'own.crt', key: 'own.key' },
+      },
+      verify,
+    },
+    [`${name}-url`]: { source: { type, url: secret(), database: { matching: ['a*', 'b'], except: ['ab'] } }, verify },
+    [`${name}-some`]: {
+      source: {
+        type,
+        socket: '/run/mysqld.sock',
+        database: 'shop',
+        tables: ['a', 'b'],
+        routines: true,
+        events: true,
+        globals: true,
+      },
+      verify,
+    },
+  };
+}
+
 export function serversPlan(): Record<string, unknown> {
   return {
     version: 1,
@@ -18,80 +55,8 @@ export function serversPlan(): Record<string, unknown> {
     destinations: { main: { type: 'local', path: 'main' } },
     defaults: { destinations: ['main'] },
     backups: {
-      orders: {
-        source: {
-          type: 'mysql',
-          host: 'orders.internal',
-          port: 3307,
-          user: 'backup',
-          password: { secret: 'token' },
-          database: ['orders', 'stock'],
-          'exclude-tables': ['sessions', 'old ones'],
-          routines: false,
-          events: false,
-          triggers: false,
-          globals: { passwords: true },
-          tls: { mode: 'verify-ca', ca: 'ca.crt', certificate: 'own.crt', key: 'own.key' },
-        },
-        verify: ['content'],
-      },
-      'orders-url': {
-        source: {
-          type: 'mysql',
-          url: { secret: 'token' },
-          database: { matching: ['a*', 'b'], except: ['ab'] },
-        },
-        verify: ['content'],
-      },
-      'orders-some': {
-        source: {
-          type: 'mysql',
-          socket: '/run/mysqld.sock',
-          database: 'shop',
-          tables: ['a', 'b'],
-          routines: true,
-          events: true,
-          globals: true,
-        },
-        verify: ['content'],
-      },
-      stock: {
-        source: {
-          type: 'mariadb',
-          host: 'stock.internal',
-          port: 3307,
-          user: 'backup',
-          password: { secret: 'token' },
-          database: ['orders', 'stock'],
-          'exclude-tables': ['sessions', 'old ones'],
-          routines: false,
-          events: false,
-          triggers: false,
-          globals: { passwords: true },
-          tls: { mode: 'verify-ca', ca: 'ca.crt', certificate: 'own.crt', key: 'own.key' },
-        },
-        verify: ['content'],
-      },
-      'stock-url': {
-        source: {
-          type: 'mariadb',
-          url: { secret: 'token' },
-          database: { matching: ['a*', 'b'], except: ['ab'] },
-        },
-        verify: ['content'],
-      },
-      'stock-some': {
-        source: {
-          type: 'mariadb',
-          socket: '/run/mysqld.sock',
-          database: 'shop',
-          tables: ['a', 'b'],
-          routines: true,
-          events: true,
-          globals: true,
-        },
-        verify: ['content'],
-      },
+      ...similar('orders', 'mysql'),
+      ...similar('stock', 'mariadb'),
       cache: {
         source: {
           type: 'redis',

@@ -80,7 +80,7 @@ const description = (spec: Spec) => `select json_build_object(
       where c.relowner = 10 and n.nspname !~ '^pg_' and n.nspname <> 'information_schema')))
 from pg_database d where d.datname = current_database()`;
 
-/** A dump of one moment. A directory is written by several connections, and archived while they write. */
+/** A dump of one moment. A directory is written by several connections first, and then archived. */
 export function capture(spec: Spec, facts: Facts, moment?: Argument): CapturePlan {
   const format = formatOf(spec);
   if (format === 'globals') return globals(spec, facts);
@@ -113,16 +113,9 @@ export function capture(spec: Spec, facts: Facts, moment?: Argument): CapturePla
     { join: ['--file=', { work: 'dump' }] },
   ];
   const whole = dump(spec, facts, moment, ['--format=directory', ...folder, ...compression(facts)]);
-  // Where no program of ours can run, the archive is made when all of it lies there.
-  if (facts.elsewhere)
-    return {
-      prepare: [remembered, whole],
-      produce: { argv: ['tar', '-c', '-f', '-', '-C', { work: '.' }, 'dump'] },
-      ...common,
-    };
   return {
-    prepare: [remembered],
-    produce: { ...whole, argv: ['runner-builtin', 'follow', 'dump', '--', ...whole.argv], cwd: { work: '.' } },
+    prepare: [remembered, whole],
+    produce: { argv: ['tar', '-c', '-f', '-', '-C', { work: '.' }, 'dump'] },
     ...common,
   };
 }

@@ -32,7 +32,7 @@ const upload = 'mkdir -p "$1/ada" && echo hi > "$1/ada/letter.txt" && chmod -R a
 /** One for each place where programs can run. */
 const placed: Record<string, Need> = {
   'run-in-docker.yaml': {
-    programs: ['zstd', 'sqlite3', ...(engine ? [] : ['docker'])],
+    programs: ['zstd', 'sqlite3', ...(engine ? [] : ['dockerd that answers'])],
     make: () => {},
     start: async () => {
       const image = engine!.image('example', ['sqlite3']);

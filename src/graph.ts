@@ -375,7 +375,7 @@ export type Task = {
   retry?: { attempts: number; delay: number };
   /** Seconds. */
   timeout?: number;
-  /** The entry of `backups` that a failure of this task counts against; absent: the whole run. */
+  /** The entry of `backups` or of `tasks` that a failure of this task counts against; absent: the whole run. */
   backup?: string;
 };
 

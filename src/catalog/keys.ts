@@ -49,7 +49,9 @@ export const planKeys = {
   tombstones: (plan: string) => `${plan}/.runner/pruned/`,
   tombstone: (plan: string, time: Date, run: string, part: number) =>
     `${plan}/.runner/pruned/${stampOf(time)}-${run}${part === 0 ? '' : `.${part}`}.json`,
+  runs: (plan: string) => `${plan}/.runner/runs/`,
   run: (plan: string, run: string) => `${plan}/.runner/runs/${run}.json`,
+  runLog: (plan: string, run: string) => `${plan}/.runner/runs/${run}.log`,
 };
 
 /** Reads a key that came from a file somebody else may have written. Throws RunnerError when it leads anywhere else. */

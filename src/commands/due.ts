@@ -1,6 +1,10 @@
 /** What a schedule owes: missed times count once, and a backup that failed is still owed. */
+
+import { timeOfStamp } from '../catalog/identity.ts';
+import { planKeys } from '../catalog/keys.ts';
 import { readManifest } from '../catalog/manifest.ts';
-import type { ResolvedBackup } from '../plan/resolved.ts';
+import type { RunRecord } from '../execute/actions/record.ts';
+import type { ResolvedBackup, ResolvedPlan, ResolvedTask } from '../plan/resolved.ts';
 import { zoneClock } from '../retention/calendar.ts';
 import type { Place } from './shelves.ts';
 
@@ -51,6 +55,52 @@ async function madeSince(backup: string, since: Date, now: Date, places: Place[]
     }
   }
   return false;
+}
+
+/** The same of tasks, by the records of runs. A task that failed is still owed. */
+export async function taskDebts(
+  tasks: readonly ResolvedTask[],
+  { name: plan, timezone }: Pick<ResolvedPlan, 'name' | 'timezone'>,
+  places: readonly Pick<Place, 'destination'>[],
+  now: Date,
+): Promise<Debt[]> {
+  const { CronExpressionParser } = await import('cron-parser');
+  const all: Debt[] = [];
+  for (const { name, schedule } of tasks) {
+    if (schedule === undefined) continue;
+    const latest = await latestTime(schedule, timezone, now);
+    const next = CronExpressionParser.parse(schedule, { currentDate: now, tz: timezone }).next().toDate();
+    all.push({ backup: name, due: !(await doneSince(plan, name, latest, now, places)), next });
+  }
+  return all;
+}
+
+/** Whoever did it most likely did it soon: runs are opened from that time on. */
+async function doneSince(
+  plan: string,
+  task: string,
+  since: Date,
+  now: Date,
+  places: readonly Pick<Place, 'destination'>[],
+): Promise<boolean> {
+  for (const { destination } of places) {
+    const keys: string[] = [];
+    for await (const batch of destination.list(planKeys.runs(plan))) keys.push(...batch.map(({ key }) => key));
+    for (const key of keys.filter((one) => isRecordBetween(one, since, now)).toSorted()) {
+      const record = await destination
+        .read(key, 1 << 26)
+        .then((bytes) => JSON.parse(Buffer.from(bytes).toString()) as RunRecord)
+        .catch(() => null);
+      if (record?.backups.some(({ name, outcome }) => name === task && outcome === 'ok')) return true;
+    }
+  }
+  return false;
+}
+
+function isRecordBetween(key: string, since: Date, now: Date): boolean {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  const begun = timeOfStamp(name.slice(0, 16));
+  return name.endsWith('.json') && begun !== null && begun >= since && begun.getTime() <= now.getTime() + tolerance;
 }
 
 /** Clocks of hosts that share a plan may differ by this many milliseconds. */

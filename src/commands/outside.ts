@@ -53,6 +53,36 @@ async function manifestBeside(file: string): Promise<Manifest | null> {
   }
 }
 
+/**
+ * The backup of the plan that an artifact is of: its manifest says so, else the extensions, where several have the same the
+ * beginning of its name. Throws RunnerError (exit 4) where that does not tell.
+ */
+export async function backupOfFile(plan: ResolvedPlan, path: string): Promise<ResolvedBackup> {
+  const [only, second] = plan.backups;
+  if (only && !second) return only;
+  const name = basename(path);
+  const known = (await manifestBeside(resolve(path)))?.backup;
+  const made = plan.backups.find((backup) => backup.name === known);
+  if (made) return made;
+  const fitting = plan.backups.filter((backup) => looksLike(plan, backup, name));
+  const named = fitting.filter(
+    (backup) => name.startsWith(backup.name) && !/^[a-z0-9]/.test(name.slice(backup.name.length)),
+  );
+  const [found, ...others] = named.length > 0 ? named : fitting;
+  if (found && others.length === 0) return found;
+  const all = (fitting.length > 0 ? fitting : plan.backups).map((backup) => backup.name).join(', ');
+  throw refuse(`${name} does not tell of which backup it is; say one of ${all}`);
+}
+
+function looksLike(plan: ResolvedPlan, backup: ResolvedBackup, name: string): boolean {
+  try {
+    byName(plan, backup, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Extensions from the outermost in: `.sqlite.zst.enc` was zstd, then aes. What stands between them and the id is a part. */
 function byName(plan: ResolvedPlan, backup: ResolvedBackup, name: string): Pick<Outside, 'records' | 'part'> {
   const plain = plainExtensions(backup.source);

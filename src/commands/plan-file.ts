@@ -35,17 +35,31 @@ export async function reviewPlan(invocation: Invocation, host: Host): Promise<Pl
   return { resolved, loaded };
 }
 
-/** The entry of `backups` with this name. Throws RunnerError (exit 4) with a near name. */
-export function findBackup(plan: ResolvedPlan, name: string): ResolvedBackup {
+/** The entry of `backups` with this name. Throws RunnerError (exit 4) with a near name of those, or of `others`. */
+export function findBackup(plan: ResolvedPlan, name: string, others: string[] = []): ResolvedBackup {
   const found = plan.backups.find((backup) => backup.name === name);
   if (found) return found;
-  const names = plan.backups.map((backup) => backup.name);
+  const names = [...plan.backups.map((backup) => backup.name), ...others];
   throw unknown('backup', name, names);
 }
 
 /** Checks names given on the command line; that of a group stands for its members. None: all of the plan (an empty list). */
-export function namedBackups(plan: ResolvedPlan, words: string[]): string[] {
-  return [...new Set(words.flatMap((word) => findGroup(plan, word)?.members ?? [findBackup(plan, word).name]))];
+export function namedBackups(plan: ResolvedPlan, words: string[], others: string[] = []): string[] {
+  return [...new Set(words.flatMap((word) => findGroup(plan, word)?.members ?? [findBackup(plan, word, others).name]))];
+}
+
+/** What `apply` is asked for: as above, and tasks by their names. */
+export function namedWork(plan: ResolvedPlan, words: string[]): { only: string[]; tasks: string[] } {
+  const known = plan.tasks.map(({ name }) => name);
+  const tasks = words.filter((word) => known.includes(word));
+  return {
+    only: namedBackups(
+      plan,
+      words.filter((word) => !known.includes(word)),
+      known,
+    ),
+    tasks: [...new Set(tasks)],
+  };
 }
 
 /** The consistency group with this name, or null. */

@@ -13,7 +13,7 @@ import type { Host, Invocation, Options } from './command.ts';
 import { idOf } from './commit-id.ts';
 import { consent } from './consent.ts';
 import { backupOf } from './find.ts';
-import { outsideArtifact } from './outside.ts';
+import { backupOfFile, outsideArtifact } from './outside.ts';
 import { type Origin, type Placed, placedPieces } from './pieces.ts';
 import { findBackup, findGroup, fromDestination, openPlan } from './plan-file.ts';
 import { leftNames, question, targetsText } from './restore-text.ts';
@@ -128,7 +128,10 @@ async function originsOf(
 ): Promise<Chosen[]> {
   const group = word === undefined ? null : findGroup(plan, word);
   if (!group) {
-    const backup = restored(plan, word, options);
+    const backup =
+      word === undefined && options.file !== undefined
+        ? await backupOfFile(plan, options.file)
+        : restored(plan, word, options);
     const { type, spec } = backup.source;
     // A mistake of the command line is told before anything is read.
     if (findSource(type).restores(spec, backup.restore.options) !== 'database')

@@ -30,6 +30,7 @@ export async function runGraph(
       environment: host.environment,
       signal,
       emit: report.emit,
+      log: report.log,
       programs: facts.programs,
       stored: storedOf(plan, facts),
       purpose,

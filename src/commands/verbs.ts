@@ -36,11 +36,11 @@ export const verbs: Verb[] = [
   },
   {
     name: 'apply',
-    summary: 'make the backups, verify them, and prune what retention no longer keeps',
+    summary: 'make the backups, verify them, and prune what retention no longer keeps; or do a task of the plan',
     slots: [plan, backups],
     flags: [
       { flags: '--expect <digest>', text: 'refuse to start unless the plan (or plan and shelf) is the one previewed' },
-      { flags: '--due', text: 'only the backups that their schedule owes; missed ones once' },
+      { flags: '--due', text: 'only the backups and tasks that their schedule owes; missed ones once' },
       yes,
       ...running,
     ],
@@ -77,7 +77,10 @@ export const verbs: Verb[] = [
       { flags: '--at <time>', text: 'the newest good backup of a day (2026-01-15), or with no data later than a time' },
       { flags: '--date <time>', text: 'the same as --at', hidden: true },
       { flags: '--id <id>', text: 'this backup, good or not' },
-      { flags: '--file <artifact>', text: 'an artifact that lies outside the catalogue' },
+      {
+        flags: '--file <artifact>',
+        text: 'an artifact that lies outside the catalogue; its name tells of which backup',
+      },
       { flags: '--from <destination>', text: 'read it from this destination (default: the best copy)' },
       {
         flags: '--to <target>',

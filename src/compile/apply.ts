@@ -9,17 +9,18 @@ import { foreignShelves } from './foreign-shelf.ts';
 import { compileHook, type HookPlace } from './hooks.ts';
 import { atOneMoment } from './moment.ts';
 import { plannedParts } from './parts.ts';
-import { chosenBackups, destinationsOf, mayNotPrune, pruneTasks } from './prune.ts';
+import { destinationsOf, mayNotPrune, pruneTasks } from './prune.ts';
 import { seal } from './seal.ts';
 import { shelfViews } from './shelf-view.ts';
 import { syncTasks, toCopy } from './sync.ts';
+import { backupsOf, taskTasks, type Work } from './task.ts';
 import { verifyTask } from './verify.ts';
 
 type Part = { tasks: Task[]; scopes: Scope[]; requirements: Requirement[]; shelf: ShelfView[] };
 
-/** `runner apply`: capture, verify and prune each chosen backup, with its hooks around it. */
-export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { only?: string[] } = {}): Graph {
-  const backups = chosenBackups(plan, options.only);
+/** `runner apply`: capture, verify and prune each chosen backup, with its hooks around it, and do the chosen tasks. */
+export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: Work = {}): Graph {
+  const backups = backupsOf(plan, options);
   const destinations = destinationsOf(backups);
   const settles = settleTasks(plan, destinations, [{ task: 'preflight', on: 'ok' }]);
   const place: HookPlace = { plan: plan.name, backup: null };
@@ -41,7 +42,11 @@ export function compileApply(plan: ResolvedPlan, facts: RunFacts, options: { onl
   const parts = units.flatMap((unit) =>
     unit.map((one, index) => finish(plan, one, index === 0 ? unit : [], copying, facts)),
   );
-  const work = parts.flatMap(({ tasks }) => tasks);
+  const duties = plan.tasks.filter(({ name }) => options.tasks?.includes(name));
+  const work = [
+    ...parts.flatMap(({ tasks }) => tasks),
+    ...duties.flatMap((task) => taskTasks(plan, task, ready, facts)),
+  ];
   const documents = destinations.map((name) => describeTask(plan, name, writersAt([...work, ...copying], name)));
   const closing = closingHooks(plan, [...before, ...work], copying, facts);
   const requirements = [

@@ -3,12 +3,15 @@ import type { PlannedStep, ResolvedBackup } from '../plan/resolved.ts';
 import type { RunFacts } from './facts.ts';
 import { compileStep } from './steps.ts';
 
-export type HookName = 'before' | 'after' | 'on-failure' | 'finally';
+/** `task`: the steps of a task themselves. */
+export type HookName = 'before' | 'task' | 'after' | 'on-failure' | 'finally';
 
 export type HookPlace = {
   plan: string;
-  /** Null for hooks of the whole plan. */
+  /** Null for hooks of the whole plan or of a task. */
   backup: Pick<ResolvedBackup, 'name' | 'source'> | null;
+  /** The task of the plan that they belong to. */
+  task?: string;
   /** The capture whose outputs are handed over, once there is one. */
   capture?: TaskId;
   within?: ScopeId[];
@@ -23,7 +26,7 @@ export function compileHook(
   facts: RunFacts,
 ): Task[] {
   const environment = hookEnvironment(hook, place);
-  const name = place.backup?.name;
+  const name = place.backup?.name ?? place.task;
   return steps.map((step, index) => {
     const id = `${hook}:${name ?? 'plan'}:${index + 1}`;
     const previous = `${hook}:${name ?? 'plan'}:${index}`;
@@ -44,12 +47,12 @@ export function compileHook(
 
 function hookEnvironment(hook: HookName, place: HookPlace): Record<string, Value> {
   const failed = hook === 'on-failure' || hook === 'finally';
-  const name = place.backup?.name;
+  const name = place.backup?.name ?? place.task;
   const errors = name === undefined ? 'run.errors' : (`backup:${name}.errors` as const);
   return {
     RUNNER_HOOK: hook,
     RUNNER_PLAN: place.plan,
-    ...(name === undefined ? {} : { RUNNER_BACKUP: name }),
+    ...(name === undefined ? {} : { [place.task === undefined ? 'RUNNER_BACKUP' : 'RUNNER_TASK']: name }),
     ...(place.capture && hook !== 'before'
       ? {
           RUNNER_ID: { out: `${place.capture}.id` as const },

@@ -40,6 +40,8 @@ export type RunOptions = {
   programs?: Facts['programs'];
   /** What lies at the destinations, for their quotas; a destination that is not named is not limited. */
   stored?: Stored;
+  /** What the run has told so far, for a person: kept beside its record. */
+  log?: () => string;
   /** With which credentials destinations are opened; default `use`. */
   purpose?: Opening['purpose'];
 };
@@ -93,7 +95,8 @@ export async function executeGraph(graph: Graph, plan: ResolvedPlan, options: Ru
       results,
       commands,
     });
-    if (exitCode !== ExitCode.usage && exitCode !== ExitCode.locked) await keepRecord(record, context, emit);
+    if (exitCode !== ExitCode.usage && exitCode !== ExitCode.locked)
+      await keepRecord(record, options.log?.() ?? null, context, emit);
     const seconds = (Date.now() - started.getTime()) / 1000;
     emit({ event: 'run-finished', run, exitCode, outcome: outcomeWord(exitCode), seconds });
     return { run, exitCode, backups, results: results.results, bindings: results.bindings, record };
@@ -137,13 +140,22 @@ function startRun(run: string, graph: Graph, plan: ResolvedPlan, options: RunOpt
 }
 
 /** The record is a help, not a proof: where it cannot be kept, the run is as good without it. */
-async function keepRecord(record: RunRecord, context: RunContext, emit: Emit): Promise<void> {
-  const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`);
-  for (const destination of await context.places.reachable()) {
-    await destination.write(planKeys.run(context.plan.name, record.run), bytes).catch((error: unknown) => {
+async function keepRecord(record: RunRecord, log: string | null, context: RunContext, emit: Emit): Promise<void> {
+  const { places, plan } = context;
+  const files = [
+    { key: planKeys.run(plan.name, record.run), text: `${JSON.stringify(record, null, 2)}\n` },
+    ...(log === null ? [] : [{ key: planKeys.runLog(plan.name, record.run), text: log }]),
+  ];
+  // What needs no destination, such as a task, opens none.
+  if ((await places.reachable()).length === 0 && record.command === 'apply')
+    await Promise.allSettled(Object.keys(plan.destinations).map(places.open));
+  for (const destination of await places.reachable()) {
+    try {
+      for (const { key, text } of files) await destination.write(key, Buffer.from(text));
+    } catch (error) {
       const message = `the record of this run could not be kept at "${destination.name}": ${textOf(error)}`;
       emit({ event: 'notice', level: 'warning', message });
-    });
+    }
   }
 }
 

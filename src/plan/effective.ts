@@ -68,6 +68,7 @@ export function effectivePlanOf(
     ...(hooks && { hooks }),
     backups,
     ...(plan.groups && { groups: plan.groups }),
+    ...(plan.tasks && { tasks: plan.tasks }),
   };
   return { effective, written, problems: building.problems };
 }

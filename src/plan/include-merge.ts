@@ -7,12 +7,12 @@ import { placeOf, type Span } from './position.ts';
 const wholeKeys = new Set(['retention', 'verify', 'schedule', 'hooks']);
 
 /** Top-level maps of which each named entry says one thing as a whole. */
-const wholeNames = new Set(['retention', 'secrets', 'groups']);
+const wholeNames = new Set(['retention', 'secrets', 'groups', 'tasks']);
 
 /**
  * Lays a plan over its base. Maps merge by name, to any depth. Replaced whole are: lists and plain values;
  * `retention`, `verify`, `schedule` and `hooks` of a backup and of `defaults`, and the plan's `hooks`; each named
- * retention, each secret and each group; `run-in`; and a map whose `type` changes, since what was said about a postgres says
+ * retention, each secret, group and task; `run-in`; and a map whose `type` changes, since what was said about a postgres says
  * nothing about a sqlite. `null` removes what the base has under that name.
  */
 export function mergePlans(base: MapNode, plan: MapNode, diagnostics: Diagnostic[]): MapNode {

@@ -58,6 +58,12 @@ export function checkNames(value: unknown): NameCheck {
     backupNames(check, map(holder), pointer);
   }
   for (const [name, group] of Object.entries(map(plan.groups))) memberNames(check, map(group), name);
+  for (const name of Object.keys(map(plan.tasks))) {
+    const taken = (['backups', 'groups'] as const).find((section) => Object.hasOwn(map(plan[section]), name));
+    if (taken === undefined) continue;
+    const message = `${quoted(name)} is the name of a ${taken === 'backups' ? 'backup' : 'group'}`;
+    check.problems.push({ pointer: childPointer('/tasks', name), key: true, message, expected: 'another name' });
+  }
   secretNames(check, plan, '');
   return { problems: check.problems, used: check.used };
 }

@@ -3,11 +3,18 @@ import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
 import { checkRules } from './check.ts';
 import { type EffectiveBackup, type EffectivePlan, effectivePlanOf } from './effective.ts';
-import type { Destination, Group, Plan } from './generated/types.ts';
+import type { Destination, Group, Plan, Task as PlanTask } from './generated/types.ts';
 import type { Loaded } from './load.ts';
 import { checkNames, type NameCheck } from './names.ts';
 import { childPointer } from './position.ts';
-import type { ResolvedBackup, ResolvedDestination, ResolvedGroup, ResolvedPlan, ResolvedSource } from './resolved.ts';
+import type {
+  ResolvedBackup,
+  ResolvedDestination,
+  ResolvedGroup,
+  ResolvedPlan,
+  ResolvedSource,
+  ResolvedTask,
+} from './resolved.ts';
 import * as settle from './settle.ts';
 import { toDiagnostics } from './validate.ts';
 
@@ -37,6 +44,7 @@ function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
     hooks,
     backups,
     groups = {},
+    tasks = {},
   } = effective;
   return {
     name,
@@ -53,6 +61,7 @@ function settlePlan(effective: EffectivePlan, loaded: Loaded): ResolvedPlan {
     hooks: settle.settleHooks(hooks),
     backups: Object.entries(backups).map(([backup, value]) => settleBackup(backup, value, effective)),
     groups: Object.entries(groups).map(([group, value]) => settleGroup(group, value, Object.keys(backups))),
+    tasks: Object.entries(tasks).map(([task, value]) => settleTask(task, value)),
     effective,
   };
 }
@@ -108,6 +117,15 @@ function settleGroup(name: string, { together, quiesce }: Group, order: string[]
     name,
     members: order.filter((backup) => together.includes(backup)),
     quiesce: quiesce ? settle.settleQuiesce(quiesce) : null,
+  };
+}
+
+function settleTask(name: string, { schedule, steps, hooks }: PlanTask): ResolvedTask {
+  return {
+    name,
+    ...(schedule !== undefined && { schedule }),
+    steps: steps.map(settle.settleStep),
+    hooks: settle.settleHooks(hooks),
   };
 }
 

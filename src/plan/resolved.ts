@@ -126,6 +126,9 @@ export type ResolvedGroup = {
   quiesce: { before: PlannedStep[]; after: PlannedStep[]; maxHold: number } | null;
 };
 
+/** Steps that are no backup: they are done when they are named, or when their schedule owes them. */
+export type ResolvedTask = { name: string; schedule?: string; steps: PlannedStep[]; hooks: Hooks };
+
 /** `dropAfter`: seconds for which it alone may hold up the other destinations of a backup; absent: they wait. */
 export type ResolvedDestination = Configured & {
   name: string;
@@ -159,6 +162,7 @@ export type ResolvedPlan = {
   hooks: Hooks;
   backups: ResolvedBackup[];
   groups: ResolvedGroup[];
+  tasks: ResolvedTask[];
   /** The same in the plan's own language, as `runner config` prints it. */
   effective?: EffectivePlan;
 };

@@ -10,31 +10,45 @@ import { describe } from './describe.ts';
 import type { Event, Subscriber } from './events.ts';
 import { oneLine } from './human.ts';
 
+/** The log as a text in memory: a run keeps it beside its record at every destination. */
+export async function textLog(): Promise<Subscriber & { text(): string }> {
+  const lines: string[] = [];
+  const told = await teller((line) => lines.push(line));
+  return { on: told, text: () => lines.join('') };
+}
+
 /** `<directory>/<run>.log`, one line a happening; the file is opened when the run says its name. */
 export async function openLog(directory: string): Promise<Subscriber> {
   await ready(directory);
-  const { pino } = await import('pino');
-  const titles = new Map<string, string>();
   let file: WriteStream | null = null;
-  let log: Logger | null = null;
   let fault: Error | null = null;
+  const told = await teller((line) => file?.write(line));
   return {
     on: (event) => {
       if (event.event === 'run-started') {
-        for (const { id, title } of event.tasks) titles.set(id, title);
         file = createWriteStream(join(directory, `${event.run}.log`), { mode: 0o600 });
         file.on('error', (error) => {
           fault = error;
         });
-        log = pino({ base: null, timestamp: false }, { write: (line: string) => file?.write(readable(line)) });
       }
-      if (log) record(log, event, titles);
+      told(event);
     },
     close: async () => {
       file?.end();
       if (file) await finished(file).catch(() => {});
       if (fault) throw new RunnerError(`the log in ${directory} is not whole: ${fault.message}`);
     },
+  };
+}
+
+/** Turns events into lines for a person. */
+async function teller(write: (line: string) => void): Promise<(event: Event) => void> {
+  const { pino } = await import('pino');
+  const titles = new Map<string, string>();
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => write(readable(line)) });
+  return (event) => {
+    if (event.event === 'run-started') for (const { id, title } of event.tasks) titles.set(id, title);
+    record(log, event, titles);
   };
 }
 

@@ -4,7 +4,8 @@ import { lines } from './lines.ts';
 import { jsonStream } from './stream.ts';
 import type { Terminal } from './terminal.ts';
 
-export type Report = { emit: Emit; close(): Promise<void> };
+/** `log`: what was told so far, a line a happening. */
+export type Report = { emit: Emit; log(): string; close(): Promise<void> };
 
 export type ReportOptions = {
   json: boolean;
@@ -17,16 +18,16 @@ export type ReportOptions = {
 
 /** The subscribers that the options ask for: one for the terminal and, with a directory, the log. */
 export async function openReport(terminal: Terminal, options: ReportOptions): Promise<Report> {
-  const subscribers = [await forTerminal(terminal, options)];
-  if (options.logDirectory !== null) {
-    const { openLog } = await import('./log.ts');
-    subscribers.push(await openLog(options.logDirectory));
-  }
+  const { openLog, textLog } = await import('./log.ts');
+  const text = await textLog();
+  const subscribers: Subscriber[] = [await forTerminal(terminal, options), text];
+  if (options.logDirectory !== null) subscribers.push(await openLog(options.logDirectory));
   return {
     emit: (event) => {
       const stamped = { time: new Date().toISOString(), ...event } as Event;
       for (const subscriber of subscribers) subscriber.on(stamped);
     },
+    log: text.text,
     close: async () => {
       for (const subscriber of subscribers) await subscriber.close?.();
     },

@@ -49,6 +49,7 @@ export async function makeWorld(names: string[] = ['main', 'nas'], change: Parti
     hooks: { before: [], after: [], onFailure: [], finally: [] },
     backups: [plannedBackup('orders', names)],
     groups: [],
+    tasks: [],
     ...change,
   };
   const world: World = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { accountsOf } from '../../src/accounts/estimate.ts';
 import { accountsText } from '../../src/accounts/text.ts';
 import type { Manifest } from '../../src/catalog/format.ts';
-import { debts } from '../../src/commands/due.ts';
+import { debts, taskDebts } from '../../src/commands/due.ts';
 import { asRestorer } from '../../src/commands/restore.ts';
 import { restoreTarget } from '../../src/commands/target.ts';
 import { sealingChain } from '../../src/compile/chain.ts';
@@ -107,7 +107,10 @@ async function* partsOf(plan: ResolvedPlan, warnings: string[]): AsyncGenerator<
 async function* everyPart(plan: ResolvedPlan, warnings: string[]): AsyncGenerator<string> {
   yield* texts([warnings, promises(plan)]);
   const facts = await factsOf(plan);
-  const graph = compileApply(plan, facts);
+  const graph = compileApply(plan, facts, {
+    only: plan.backups.map(({ name }) => name),
+    tasks: plan.tasks.map(({ name }) => name),
+  });
   yield textOf(graph, plan);
   const choices = plan.backups.map((backup) => ({
     backup: backup.name,
@@ -122,7 +125,11 @@ async function* everyPart(plan: ResolvedPlan, warnings: string[]): AsyncGenerato
   }
   yield textOf(compileVerify(plan, facts, { choices }), plan);
   yield textOf(compilePrune(plan, facts), plan);
-  yield* texts([await debts(plan.backups, plan.timezone, [], now), await secrets(plan)]);
+  yield* texts([
+    await debts(plan.backups, plan.timezone, [], now),
+    await taskDebts(plan.tasks, plan, [], now),
+    await secrets(plan),
+  ]);
   yield accountsText(accountsOf(plan, facts, graph));
 }
 

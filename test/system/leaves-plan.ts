@@ -424,5 +424,6 @@ export function richPlan({ keys }: Folder): Record<string, unknown> {
         quiesce: { before: [run('still')], after: [run('on')], 'max-hold': '12h' },
       },
     },
+    tasks: { scan: { schedule: '0 3 * * 0', steps: everyStep('scan', false), hooks: everyHook(false) } },
   };
 }

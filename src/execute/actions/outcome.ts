@@ -36,7 +36,10 @@ export function backupOutcomes(graph: Graph, { results, bindings }: GraphResults
 
 function outcomeOf(graph: Graph, own: Task[], results: GraphResults['results']): BackupOutcome['outcome'] {
   const ended = (task: Task) => results.get(task.id)?.outcome ?? 'skipped';
-  const main = own.filter(({ action }) => essential[graph.command].includes(action.do));
+  const main = own.filter(
+    ({ id, action }) =>
+      essential[graph.command].includes(action.do) || (action.do === 'step' && id.startsWith('task:')),
+  );
   const failed = own.filter((task) => ended(task) === 'failed' || ended(task) === 'interrupted');
   // A check that could prove nothing here takes nothing away from what is stored.
   const missed = main.filter(

@@ -1,5 +1,6 @@
 import type { QuestionName } from '../../kind.ts';
 import { findSource } from '../../registry.ts';
+import { childPointer } from '../position.ts';
 import type { PlannedAssertion, PlannedStep, ResolvedBackup } from '../resolved.ts';
 import type { Finding, Rule, RuleContext } from './rule.ts';
 
@@ -16,17 +17,20 @@ export const cannotAnswer: Rule = {
   severity: 'error',
   waivable: false,
   check: (context) => [
-    ...hookPointers(context.resolved.hooks, '/hooks').map(
-      (pointer): Finding => ({
-        pointer,
-        message: 'a hook of the whole plan has no data to ask',
-        expected: 'sql in the hooks of a backup',
-        backups: [],
-      }),
-    ),
+    ...hookPointers(context.resolved.hooks, '/hooks').map((pointer) => noData(pointer, 'a hook of the whole plan')),
+    ...context.resolved.tasks.flatMap(({ name, steps, hooks }) => {
+      const at = childPointer('/tasks', name);
+      return [...sqlIn(steps, `${at}/steps`), ...hookPointers(hooks, `${at}/hooks`)].map((pointer) =>
+        noData(pointer, 'a task'),
+      );
+    }),
     ...context.resolved.backups.flatMap((backup) => [...unanswered(backup, context), ...unreachable(backup, context)]),
   ],
 };
+
+function noData(pointer: string, who: string): Finding {
+  return { pointer, message: `${who} has no data to ask`, expected: 'sql in the hooks of a backup', backups: [] };
+}
 
 function unanswered(backup: ResolvedBackup, context: RuleContext): Finding[] {
   const { type } = backup.source;

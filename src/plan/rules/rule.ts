@@ -24,8 +24,8 @@ export type RuleContext = {
   unused: readonly { section: string; name: string }[];
   /** JSON pointer of a part of a backup, wherever it is written. */
   at(backup: ResolvedBackup, ...keys: (string | number)[]): string;
-  /** The longest time between two runs of the backup; null without a schedule, or with one that never runs. */
-  gap(backup: ResolvedBackup): Gap | null;
+  /** The longest time between two runs of a backup or a task; null without a schedule, or with one that never runs. */
+  gap(backup: { schedule?: string }): Gap | null;
   encrypts(transform: string): boolean;
   compresses(transform: string): boolean;
   /** Whether a destination itself seals what it holds, so that its provider cannot read it. */

@@ -1,3 +1,4 @@
+import { childPointer } from '../position.ts';
 import { quoted } from '../wording.ts';
 import type { Rule } from './rule.ts';
 
@@ -5,13 +6,19 @@ export const scheduleNever: Rule = {
   id: 'schedule-never',
   severity: 'error',
   waivable: false,
-  check: (context) =>
-    context.resolved.backups
-      .filter((backup) => backup.schedule !== undefined && context.gap(backup) === null)
-      .map((backup) => ({
-        pointer: context.at(backup, 'schedule'),
-        message: `the schedule ${quoted(backup.schedule)} never comes`,
+  check: (context) => {
+    const { backups, tasks } = context.resolved;
+    const all = [
+      ...backups.map((backup) => ({ ...backup, pointer: context.at(backup, 'schedule') })),
+      ...tasks.map((task) => ({ ...task, pointer: `${childPointer('/tasks', task.name)}/schedule` })),
+    ];
+    return all
+      .filter((one) => one.schedule !== undefined && context.gap(one) === null)
+      .map(({ schedule, pointer }) => ({
+        pointer,
+        message: `the schedule ${quoted(schedule)} never comes`,
         expected: 'days that exist, and ranges that run upwards',
         backups: [],
-      })),
+      }));
+  },
 };

@@ -48,6 +48,7 @@ function graphOf(type: string, change: Partial<RestorePiece> = {}, after = [step
     timezone: 'UTC',
     destinations: { main: { name: 'main', type: 'local', spec: { path: '/store' }, offSite: false } },
     groups: [],
+    tasks: [],
     backups: [backup],
   } as unknown as ResolvedPlan;
   const manifest = { id, source: {}, artifacts: [{ purpose: 'data', key: `${id}.tar`, stages: [] }], ...sealed };

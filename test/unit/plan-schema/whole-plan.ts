@@ -500,4 +500,16 @@ export const whole: Plan = {
       },
     },
   },
+  tasks: {
+    scan: {
+      schedule: '0 3 * * 0',
+      steps: [{ run: ['scan'], timeout: '1h' }, { http: 'http://localhost/scanned' }, { manual: 'read the report' }],
+      hooks: {
+        before: [{ run: ['a'] }],
+        after: [{ run: ['b'] }],
+        'on-failure': [{ run: ['c'] }],
+        finally: [{ run: ['d'] }],
+      },
+    },
+  },
 };

@@ -399,8 +399,11 @@ export type ShelfView = {
   blocked?: string;
   keep: { id: string; reasons: string[] }[];
   delete: { id: string; reasons: string[] }[];
-  /** What is copied there, the newest first; `from` are those that have it, the best first. Bytes, or null when nothing tells. */
-  copy?: { id: string; from: string[]; bytes: number | null }[];
+  /**
+   * What is copied there, the newest first; `from` are those that have it, the best first. Bytes, or null when nothing tells.
+   * `isDamaged`: what lies there of it is deleted before, since it is damaged.
+   */
+  copy?: { id: string; from: string[]; bytes: number | null; isDamaged?: true }[];
   /** Why it is not known what is missing there. */
   uncopied?: string;
 };

@@ -13,7 +13,7 @@ export function graphDigest(graph: Graph): string {
     view.digest,
     view.blocked !== undefined,
     view.delete.map(({ id }) => id),
-    ...(view.copy ? [view.copy.map(({ id }) => id)] : []),
+    ...(view.copy ? [view.copy.map(({ id, isDamaged }) => (isDamaged ? [id] : id))] : []),
   ]);
   return `p1-${hash({ plan, command, tasks, scopes })}-${hash(shelf)}`;
 }

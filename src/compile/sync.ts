@@ -41,7 +41,9 @@ export function toCopy(facts: RunFacts, backup: string, destination: string): Pi
   const found = facts.copies?.[destination];
   if (!found) return {};
   if ('unknown' in found) return { uncopied: found.unknown };
-  const copy = found.missing.filter((one) => one.backup === backup).map(({ id, from, bytes }) => ({ id, from, bytes }));
+  const copy = found.missing
+    .filter((one) => one.backup === backup)
+    .map(({ id, from, bytes, isDamaged }) => ({ id, from, bytes, ...(isDamaged ? { isDamaged } : {}) }));
   return copy.length > 0 ? { copy } : {};
 }
 

@@ -8,12 +8,16 @@ import { readTombstones } from '../catalog/tombstone.ts';
 import { unitsOf } from '../plan/groups.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { desired } from '../retention/desired.ts';
+import { damagedAt } from './damaged.ts';
 import { goodOf, type Known } from './known.ts';
 import { wasMeantFor } from './meant.ts';
 import type { Stand } from './stand.ts';
 
-/** `from`: destinations with a good copy, the best first. `bytes` of its artifacts; null where nothing tells. */
-export type Missing = { id: string; backup: string; from: string[]; bytes: number | null };
+/**
+ * `from`: destinations with a good copy, the best first. `bytes` of its artifacts; null where nothing tells. `isDamaged`: what lies
+ * there of it is not what was backed up, and makes way.
+ */
+export type Missing = { id: string; backup: string; from: string[]; bytes: number | null; isDamaged: boolean };
 
 /**
  * `all`: also what is older than the destination itself. Without it only what it was to receive and did not: it was down,
@@ -21,7 +25,7 @@ export type Missing = { id: string; backup: string; from: string[]; bytes: numbe
  */
 export type MissingOptions = { backups: readonly string[]; all: boolean };
 
-type Lacking = Known & { manifest: Manifest | null };
+type Lacking = Known & { manifest: Manifest | null; isDamaged: boolean };
 
 /**
  * What is to be copied to `here` out of `others`, the newest first. Rejects when it cannot be known what was deleted there.
@@ -41,9 +45,10 @@ export async function missingAt(
   const deleted = await readTombstones(here.destination, plan.name);
   const left = lacking.filter(({ id }) => !deleted.has(id)).toSorted((one, other) => compareIds(other.id, one.id));
   const wanted = all ? left : await meant(plan.name, left, here);
-  return wanted.map(({ id, backup, good, manifest }) => {
+  return wanted.map(({ id, backup, good, manifest, isDamaged }) => {
     const listed = good.map(({ entry }) => listedSize(entry)).find((bytes) => bytes !== null);
-    return { id, backup, from: good.map(({ stand }) => stand.name), bytes: listed ?? (manifest && sizeOf(manifest)) };
+    const bytes = listed ?? (manifest && sizeOf(manifest));
+    return { id, backup, from: good.map(({ stand }) => stand.name), bytes, isDamaged };
   });
 }
 
@@ -59,7 +64,10 @@ async function lackingOf(
     unit.map(({ name }) => name),
     [here, ...others],
   );
-  const present = new Set([...here.shelf.entries.map(({ id }) => id), ...here.shelf.pruned]);
+  const damaged = new Set<string>();
+  for (const { name } of unit) for (const id of await damagedAt(plan, here, name)) damaged.add(id);
+  const entries = here.shelf.entries.filter(({ id }) => !damaged.has(id));
+  const present = new Set([...entries.map(({ id }) => id), ...here.shelf.pruned]);
   // Most nights nothing is missing, and years of backups need no decision.
   if (known.every(({ id }) => present.has(id))) return [];
   const members = unit.map(({ name }) => ({
@@ -73,7 +81,8 @@ async function lackingOf(
   for (const one of lacking) {
     const isListed = one.good.some(({ entry }) => entry.artifacts.length > 0);
     const manifest = tiers || !isListed ? await manifestOf(one) : null;
-    if (!tiers || manifest?.tiers.some((tier) => (tiers as string[]).includes(tier))) found.push({ ...one, manifest });
+    if (!tiers || manifest?.tiers.some((tier) => (tiers as string[]).includes(tier)))
+      found.push({ ...one, manifest, isDamaged: damaged.has(one.id) });
   }
   return found;
 }
@@ -87,12 +96,13 @@ async function manifestOf({ good }: Known): Promise<Manifest | null> {
   return null;
 }
 
-/** Of each backup name the newest ones, up to the first that was not made for this destination. */
+/** Of each backup name the newest ones, up to the first that was not made for this destination; what is damaged there was. */
 async function meant(plan: string, newestFirst: readonly Lacking[], here: Stand): Promise<Lacking[]> {
   const over = new Set<string>();
   const found: Lacking[] = [];
   for (const one of newestFirst) {
-    if (over.has(one.backup)) continue;
+    if (one.isDamaged) found.push(one);
+    if (one.isDamaged || over.has(one.backup)) continue;
     if (await wasMeantFor(plan, one, here)) found.push(one);
     else over.add(one.backup);
   }

@@ -59,7 +59,10 @@ function shelfBlock(view: ShelfView, command: Graph['command']): string {
 function copyLines({ copy = [], uncopied }: ShelfView): string[] {
   if (uncopied !== undefined) return [`  nothing will be copied, because ${uncopied}`];
   const size = (bytes: number | null) => (bytes === null ? 'of unknown size' : formatSize(bytes));
-  const lines = copy.map(({ id, from, bytes }) => `  copy   ${id}  from ${from.join(' or ')}, ${size(bytes)}`);
+  const lines = copy.map(({ id, from, bytes, isDamaged }) => {
+    const place = isDamaged ? '; the damaged copy there is deleted before' : '';
+    return `  copy   ${id}  from ${from.join(' or ')}, ${size(bytes)}${place}`;
+  });
   const sum = copy.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
   return copy.length > 1 ? [...lines, `  copy ${copy.length} in all, ${formatSize(sum)}`] : lines;
 }

@@ -8,10 +8,11 @@ import type { PerformContext } from '../task-context.ts';
 import { type Coming, type Copy, openCopy, undoCopies } from './capture-copies.ts';
 import type { RunContext } from './context.ts';
 import { commitCopy } from './copy-commit.ts';
-import { asError } from './errors.ts';
+import { asError, textOf } from './errors.ts';
 import type { Found } from './findings.ts';
 import { copyPart, Faulty } from './sync-part.ts';
-import { alongFrom, markDamaged, readSources, type Source } from './sync-sources.ts';
+import { makeWay } from './sync-replace.ts';
+import { type Along, alongFrom, markDamaged, readSources, type Source } from './sync-sources.ts';
 
 export type Target = {
   name: string;
@@ -26,7 +27,7 @@ export type Tried = { size: number | null; problems: string[]; isTargetLost: boo
 
 /** Takes the best copy; one that turns out damaged is marked so where it lies, and the next is taken. */
 export async function copyBackup(
-  { id, backup }: Missing,
+  { id, backup, isDamaged }: Missing,
   target: Target,
   from: readonly Destination[],
   work: Work,
@@ -41,10 +42,18 @@ export async function copyBackup(
     problems.push(`copy-conflict: ${id} differs at ${places}, so it is not copied`);
     return { size: null, problems, isTargetLost: false };
   }
+  let kept: Along = [];
+  try {
+    if (isDamaged) kept = await makeWay(target.destination, sources, problems, work);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    problems.push(`${id} could not be replaced at "${target.name}": ${textOf(error)}`);
+    return { size: null, problems, isTargetLost: false };
+  }
   const copy = await openCopy(wantedBy(target, best), comingOf(best, run), run, sources.length);
   try {
     const used = copy.error ? [] : await copyParts(copy, sources, problems, work);
-    if (used.length > 0) await commit(copy, best, used, sources, work);
+    if (used.length > 0) await commit(copy, { best, used, sources, kept, isDamaged }, work);
   } catch (error) {
     copy.error ??= asError(error);
   } finally {
@@ -98,15 +107,18 @@ async function copyParts(copy: Copy, sources: Source[], problems: string[], work
   return [...used];
 }
 
-async function commit(copy: Copy, best: Source, used: string[], sources: Source[], { run, context }: Work) {
+type Given = { best: Source; used: string[]; sources: Source[]; kept: Along; isDamaged: boolean };
+
+async function commit(copy: Copy, { best, used, sources, kept, isDamaged }: Given, { run, context }: Work) {
   const { manifest, bytes, sha256, destination } = best;
   const signature = await destination.read(signatureKey(run.plan.name, manifest.id), 64 * 1024).catch((error) => {
     if (error instanceof KeyMissing) return null;
     throw error;
   });
-  const message = `copied from ${used.join(' and ')}`;
+  const message = `copied from ${used.join(' and ')}${isDamaged ? ', in place of a damaged copy' : ''}`;
   const mark: Found = { id: manifest.id, finding: 'copy', result: 'set', manifest: sha256, message };
-  const along = await alongFrom(sources, manifest.id, run);
+  const given = await alongFrom(sources, manifest.id, run);
+  const along = [...given, ...kept.filter(({ key }) => !given.some((one) => one.key === key))];
   const commitment = { manifest, ready: { bytes, sha256, signature }, marks: [mark], along, proof: { at: 'copy' } };
   await commitCopy(copy, commitment, run, context);
 }

@@ -60,12 +60,15 @@ export async function markDamaged(
 /** What was found of the backup itself, and what a person said of it; a checksum speaks of one copy alone. */
 const shared: readonly Finding[] = ['content', 'restore', 'drill', 'anomaly', 'accept', 'pin', 'unpin'];
 
+/** Records, by their keys. */
+export type Along = { key: string; bytes: Uint8Array }[];
+
 /** Records that hold for every copy with the same manifest, as they are. */
 export async function alongFrom(
-  sources: readonly Source[],
+  sources: readonly Pick<Source, 'destination' | 'sha256'>[],
   id: string,
   run: RunContext,
-): Promise<{ key: string; bytes: Uint8Array }[]> {
+): Promise<Along> {
   const plan = run.plan.name;
   const found = new Map<string, Uint8Array>();
   for (const { destination, sha256 } of sources) {

@@ -21,20 +21,21 @@ export async function sync(action: SyncAction, run: RunContext, context: Perform
   const views = run.graph.shelf.filter((one) => one.destination === name && action.backups.includes(one.backup));
   const unknown = views.find(({ uncopied }) => uncopied !== undefined)?.uncopied;
   if (unknown !== undefined) return { outcome: 'partial', message: `nothing is copied to "${name}": ${unknown}` };
-  const shown = new Set(views.flatMap(({ copy = [] }) => copy.map(({ id }) => id)));
+  const shown = new Map(views.flatMap(({ copy = [] }) => copy.map(({ id, isDamaged }) => [id, isDamaged === true])));
   if (shown.size === 0) return { message: 'nothing is missing' };
   const problems: string[] = [];
   const here = await readStand(run.plan, await run.places.open(name));
   const others = await readable(action.from, run, problems);
   const missing = await missingAt(run.plan, here, others, action);
-  const items = missing.filter(({ id }) => shown.has(id));
+  // What is to make way was shown as such.
+  const items = missing.filter(({ id, isDamaged }) => shown.has(id) && (shown.get(id) || !isDamaged));
   const sum = items.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
   const onBytes = progressOf(context, sum);
   let copied = 0;
   let bytes = 0;
   for (const item of items) {
     context.signal.throwIfAborted();
-    const full = await noRoomAt(here, item.bytes, run);
+    const full = await noRoomAt(here, item.isDamaged ? 0 : item.bytes, run);
     if (full !== null) {
       problems.push(`${item.id} does not fit at "${name}": ${full}`);
       break;
@@ -44,7 +45,7 @@ export async function sync(action: SyncAction, run: RunContext, context: Perform
     problems.push(...tried.problems);
     if (tried.size !== null) copied += 1;
     bytes += tried.size ?? 0;
-    storedMore(run, name, tried.size ?? 0);
+    if (!item.isDamaged) storedMore(run, name, tried.size ?? 0);
     if (tried.isTargetLost) break;
   }
   const message = [`copied ${copied}, ${formatSize(bytes)}`, ...problems].join('; ');

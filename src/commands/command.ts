@@ -38,6 +38,8 @@ export type Options = {
   thaw?: boolean;
   /** `--no-safety-backup` makes it false. */
   safetyBackup?: boolean;
+  /** `NAME=VALUE`, for the source's kind. */
+  option?: string[];
   level?: 'checksum' | 'content' | 'restore';
   dryRun?: boolean;
   /** Days. */

@@ -10,7 +10,8 @@ import type { Wanted } from './restore.ts';
 import type { AskServer } from './server.ts';
 import { existsThere } from './target-there.ts';
 
-const isData = ({ part }: PlacedPiece): boolean => part.purpose === 'data';
+/** Not what belongs to the whole server. */
+export const isData = ({ part }: Pick<PlacedPiece, 'part'>): boolean => part.purpose === 'data';
 
 /** What must be agreed to, as one question; null where nothing is replaced. */
 export function question(wanted: readonly Wanted[]): string | null {
@@ -18,6 +19,16 @@ export function question(wanted: readonly Wanted[]): string | null {
     one.pieces.filter((piece) => isData(piece) && piece.replaces && !piece.empty).map((piece) => actOf(one, piece)),
   );
   return acts.length === 0 ? null : acts.join(', and ');
+}
+
+/** What must be typed for it: the plan's own words for live data that is replaced, each once; none: a `y` will do. */
+export function wordsToType(wanted: readonly Wanted[]): string[] {
+  const words = wanted.flatMap(({ backup, live, pieces }) => {
+    const { confirm } = backup.restore;
+    const replaces = pieces.some((piece) => isData(piece) && piece.replaces && !piece.empty);
+    return live && replaces && confirm !== undefined ? [confirm] : [];
+  });
+  return [...new Set(words)];
 }
 
 function actOf({ backup, origin: { id }, live }: Wanted, piece: PlacedPiece): string {

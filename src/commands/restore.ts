@@ -1,5 +1,6 @@
 import { placeholders } from '../bind.ts';
 import { graphDigest } from '../compile/digest.ts';
+import type { RunFacts } from '../compile/facts.ts';
 import { compileRestore } from '../compile/index.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import { readFacts } from '../facts.ts';
@@ -15,10 +16,12 @@ import { consent } from './consent.ts';
 import { backupOf } from './find.ts';
 import { backupOfFile, outsideArtifact } from './outside.ts';
 import { type Origin, type Placed, placedPieces } from './pieces.ts';
-import { findBackup, findGroup, fromDestination, openPlan } from './plan-file.ts';
-import { leftNames, question, targetsText } from './restore-text.ts';
+import { findBackup, findGroup, fromDestination, namedBackups, openPlan } from './plan-file.ts';
+import { withOptions } from './restore-options.ts';
+import { statistics } from './restore-statistics.ts';
+import { leftNames, question, targetsText, wordsToType } from './restore-text.ts';
 import { runGraph, tellOutcome } from './run-graph.ts';
-import { withServer } from './server.ts';
+import { type AskServer, withServer } from './server.ts';
 import { tellFailures, withShelves } from './shelves.ts';
 import { restoreTarget } from './target.ts';
 import { thawOrigins } from './thaw.ts';
@@ -29,10 +32,13 @@ export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 /** `runner restore`: choose a backup, show or do what brings it back. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
   const asked = normalized(invocation.options);
-  const plan = asRestorer(await openPlan(invocation, host));
-  const { id } = asked;
-  const options = id === undefined ? asked : { ...asked, id: await idOf(plan, id, asked.from, host) };
-  const origins = await originsOf(plan, invocation.words[0], options, host);
+  const written = asRestorer(await openPlan(invocation, host));
+  const { id, option = [] } = asked;
+  const options = id === undefined ? asked : { ...asked, id: await idOf(written, id, asked.from, host) };
+  const [word] = invocation.words;
+  const names = word === undefined ? [restored(written, word, options).name] : namedBackups(written, [word]);
+  const plan = withOptions(written, names, option);
+  const origins = await originsOf(plan, word, options, host);
   if (options.thaw && !options.planOnly) {
     const asked = await thawOrigins(
       plan,
@@ -69,19 +75,31 @@ export async function run(invocation: Invocation, host: Host): Promise<ExitCode>
       host.terminal.data(options.json ? json : renderText(graph, { ...placeholders, full: options.full ?? false }));
       return ExitCode.success;
     }
-    for (const remark of wanted.flatMap(({ pieces }) => pieces.flatMap(({ remarks }) => remarks)))
-      host.terminal.say(`note: ${remark}\n`);
-    const doubt = question(wanted);
-    if (doubt !== null) await consent(doubt, invocation, host);
+    await agree(wanted, invocation, host);
     const outcome = await runGraph(graph, plan, facts, invocation, host);
     const { json, quiet } = options;
-    if (outcome.exitCode === ExitCode.success && !json && !quiet) {
-      for (const one of wanted) host.terminal.data(`${one.origin.id} is restored${targetsText(one)}\n`);
-    } else tellOutcome(outcome, invocation, host);
+    if (outcome.exitCode !== ExitCode.success || json || quiet) tellOutcome(outcome, invocation, host);
+    else for (const one of wanted) await tellRestored(one, facts, ask, host);
     // Also after a failure, a rejected safety copy or a start that went wrong: nobody else knows that name.
     for (const sentence of await leftNames(wanted, facts, ask)) host.terminal.say(`note: ${sentence}\n`);
     return outcome.exitCode;
   });
+}
+
+/** Says what must be read before, and asks whether what lies there may be replaced. */
+async function agree(wanted: Wanted[], invocation: Invocation, host: Host): Promise<void> {
+  for (const remark of wanted.flatMap(({ pieces }) => pieces.flatMap(({ remarks }) => remarks)))
+    host.terminal.say(`note: ${remark}\n`);
+  const doubt = question(wanted);
+  if (doubt === null) return;
+  const words = wordsToType(wanted);
+  for (const word of words.length > 0 ? words : [undefined]) await consent(doubt, invocation, host, word);
+}
+
+/** Where it lies now, and what the server says of it. */
+async function tellRestored(one: Wanted, facts: RunFacts, ask: AskServer, host: Host): Promise<void> {
+  host.terminal.data(`${one.origin.id} is restored${targetsText(one)}\n`);
+  for (const line of await statistics(one, facts, ask)) host.terminal.data(`  ${line}\n`);
 }
 
 /** A user of backups may only read: the plan may name another one who restores. */
@@ -93,11 +111,15 @@ export function asRestorer(plan: ResolvedPlan): ResolvedPlan {
   return { ...plan, backups };
 }
 
-/** `--date` and `--dry-run` are what older scripts say; exactly one way of choosing is needed. */
-function normalized(given: Options & { date?: string }): Options {
+type Aliases = { date?: string; backup?: boolean; oplogLimit?: string };
+
+/** `--date`, `--dry-run`, `--no-backup` and `--oplog-limit` are what older scripts say; exactly one way of choosing is needed. */
+function normalized(given: Options & Aliases): Options {
   const at = given.at ?? given.date;
   const options = { ...given, ...(at === undefined ? {} : { at }) };
   if (given.dryRun) options.planOnly = true;
+  if (given.backup === false) options.safetyBackup = false;
+  if (given.oplogLimit !== undefined) options.option = [...(given.option ?? []), `oplog-limit=${given.oplogLimit}`];
   const ways = [options.latest, options.at, options.id, options.file].filter((way) => way !== undefined);
   if (ways.length === 1) return options;
   const mistake = ways.length === 0 ? 'say which backup' : 'only one of these can be meant';

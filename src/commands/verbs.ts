@@ -94,6 +94,9 @@ export const verbs: Verb[] = [
       full,
       { flags: '--dry-run', text: 'the same as --plan-only', hidden: true },
       { flags: '--no-safety-backup', text: 'keep no copy of the data that is replaced' },
+      { flags: '--no-backup', text: 'the same as --no-safety-backup', hidden: true },
+      { flags: '--option <name=value...>', text: "an option of the source's kind, over those of the plan" },
+      { flags: '--oplog-limit <moment>', text: 'the same as --option oplog-limit=MOMENT', hidden: true },
       {
         flags: '--thaw',
         text: 'ask the store for what lies in an archived class, and stop until it can be read (exit 1)',

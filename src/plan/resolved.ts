@@ -80,6 +80,8 @@ export type PlannedVerification = {
 export type PlannedRestore = {
   to?: string;
   overwrite: boolean;
+  /** What a person types before live data is replaced. */
+  confirm?: string;
   before: PlannedStep[];
   assert: PlannedAssertion[];
   stop: PlannedStop[];

@@ -172,6 +172,7 @@ export function settleRestore(written: Written.Restore | undefined, destinations
   const {
     to,
     overwrite = false,
+    confirm,
     before = [],
     assert = [],
     stop = [],
@@ -183,6 +184,7 @@ export function settleRestore(written: Written.Restore | undefined, destinations
   return {
     ...(to !== undefined && { to }),
     overwrite,
+    ...(confirm !== undefined && { confirm }),
     before: before.map(settleStep),
     assert: assert.map(settleAssertion),
     stop: stop.map(settleStop),

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
@@ -76,5 +76,44 @@ describe.skipIf(!has('script', 'stty'))('a question', () => {
     expect(written).toContain(sentence);
     expect(written).not.toContain('unexpected');
     expect(readdirSync(join(place.path, 'out'))).toEqual(['mine']);
+  });
+});
+
+describe.skipIf(!has('script', 'stty'))('a question that wants a name', () => {
+  let place: ReturnType<typeof temporaryDirectory>;
+  const question = /Type production\/shop to go on: /;
+  const live = () => readFileSync(join(place.path, 'live', 'a.txt'), 'utf8');
+  beforeEach(async () => {
+    place = temporaryDirectory();
+    mkdirSync(join(place.path, 'live'));
+    writeFileSync(join(place.path, 'live', 'a.txt'), 'saved');
+    const source = 'source: { type: files, base: live, paths: [a.txt] }';
+    const restore = 'restore: { to: live, overwrite: true, confirm: production/shop }';
+    const text = `version: 1\nname: p\ndestinations: { disk: { type: local, path: disk } }\nbackups:\n  b: { ${source}, destinations: [disk], ${restore} }\n`;
+    writeFileSync(join(place.path, 'plan.yaml'), text);
+    await runner(['apply', 'plan.yaml'], { cwd: place.path });
+    writeFileSync(join(place.path, 'live', 'a.txt'), 'changed');
+  });
+  afterEach(() => place.remove());
+
+  it.each([
+    ['another name', 'staging/shop\n'],
+    ['yes', 'yes\n'],
+    ['nothing', '\n'],
+    ['the end of input', '\x04'],
+  ])('answered by %s does nothing and says so', async (_, keys) => {
+    const written = await typed(place.path, 'restore plan.yaml b --latest', question, keys);
+    expect(written).toContain('exit code 4');
+    expect(written).toContain('nothing was done: production/shop was not typed');
+    expect(live()).toBe('changed');
+  });
+
+  it('answered by the name goes on, and so does --yes', async () => {
+    const written = await typed(place.path, 'restore plan.yaml b --latest', question, 'production/shop\n');
+    expect(written).toContain('exit code 0');
+    expect(live()).toBe('saved');
+    expect(await runner(['restore', 'plan.yaml', 'b', '--latest', '--yes'], { cwd: place.path })).toMatchObject({
+      exitCode: 0,
+    });
   });
 });

@@ -61,6 +61,7 @@ const quiet: Record<string, string> = {
   ),
   'signing.public': 'acts at run time: see below',
   'plan.id': 'acts at run time: see below',
+  'restore.confirm': 'acts at run time: test/regressions/cli-terminal.test.ts',
   ...atRunTime(
     'test/kinds/s3.test.ts',
     `destination-s3.region destination-s3.endpoint destination-s3.path-style destination-s3.profile destination-s3.ca

@@ -31,7 +31,7 @@ look() {
 }
 number() { case $1 in ''|*[!0-9]*) give_up "$2: $1" ;; esac; }
 save() {
-  end=$(($(now) + $1)) each=$2
+  limit=$1 end=$(($(now) + $1)) each=$2
   shift 2
   before=$(reply "$@" LASTSAVE)
   number "$before" 'the server does not tell its last save'
@@ -50,7 +50,7 @@ save() {
   while :; do
     look "$@"
     case $info in *rdb_bgsave_in_progress:0*) break ;; esac
-    [ "$(now)" -lt "$end" ] || give_up 'the save of the server has not ended in time'
+    [ "$(now)" -lt "$end" ] || give_up "the save of the server (BGSAVE) has not ended after $limit s: look at its disk, its load and redis-cli INFO persistence, or raise 'timeout'"
     $each "$@"
     sleep 0.2
   done

@@ -454,6 +454,7 @@ export const whole: Plan = {
       restore: {
         to: 'restored',
         overwrite: true,
+        confirm: 'production/orders',
         before: [{ run: ['a'] }],
         assert: [
           { sql: 'select 1', equals: 1, 'at-least': 1, 'at-most': 1 },

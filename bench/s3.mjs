@@ -196,8 +196,11 @@ try {
     }
   for (const [name, list] of Object.entries(results.put)) told(`put, ${name}`, list);
   for (let run = 0; run < runs; run += 1)
-    for (const [name, argv] of Object.entries(gets))
+    for (const [name, argv] of Object.entries(gets)) {
+      // What is there already would not be copied again.
+      rmSync(join(folder, 'copy'), { force: true });
       results.get[name].push(await timed(argv('ours-0'), name.endsWith('copyto') ? {} : { to: 'cat >/dev/null' }));
+    }
   for (const [name, list] of Object.entries(results.get)) told(`get, ${name}`, list);
   const seconds = (kind, name) => median(results[kind][name].map((one) => one.seconds));
   const best = (kind) =>

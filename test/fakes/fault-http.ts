@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Target } from './fault-proxy.ts';
 
 export type Rule = {
@@ -149,8 +150,7 @@ async function upload(client: IncomingMessage, upstream: ReturnType<typeof reque
   for await (const chunk of client as AsyncIterable<Buffer>) {
     const part = cut === undefined ? chunk : chunk.subarray(0, Math.max(0, cut - passed));
     passed += part.length;
-    if (part.length > 0 && !upstream.write(part))
-      await Promise.race([once(upstream, 'drain'), once(upstream, 'close')]);
+    if (part.length > 0 && !upstream.write(part)) await drained(upstream);
     if (part.length < chunk.length) {
       upstream.destroy();
       cutOff(client.socket);
@@ -183,13 +183,22 @@ async function download(
     if (rule.flip !== undefined && rule.flip >= passed && rule.flip < passed + part.length)
       part[rule.flip - passed]! ^= 1;
     passed += part.length;
-    if (part.length > 0 && !answer.write(part)) await Promise.race([once(answer, 'drain'), once(answer, 'close')]);
+    if (part.length > 0 && !answer.write(part)) await drained(answer);
     if (rule.cut !== undefined && passed >= rule.cut) {
       setImmediate(() => cutOff(client.socket));
       return;
     }
   }
   answer.end();
+}
+
+/** Resolves when more may be written, or nobody reads any more. */
+async function drained(stream: Writable): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]).finally(() =>
+    over.abort(),
+  );
 }
 
 /** Starts a server on a free port of the loopback. */

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyExists, type Placement } from '../../src/destination.ts';
@@ -13,6 +12,7 @@ import { proxyFor } from '../../src/destinations/s3/proxy.ts';
 import type { S3Store } from '../../src/destinations/s3/store.ts';
 import { Throttle } from '../../src/destinations/s3/throttle.ts';
 import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { faultProxy, httpFaultProxy } from '../fakes/fault-proxy.ts';
 import { opening } from '../helpers/opening.ts';
 import { type Engine, hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
 import { openAt, s3Bench } from './s3-bench.ts';
@@ -51,25 +51,27 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       await destination.close();
     });
 
-    it('reads from far away in ranges beside each other, in order, and from nearby in one stream', async () => {
+    it('reads over a slow line in ranges beside each other, in order, and over a fast one in one stream', async () => {
       const bytes = randomBytes(42_000_001);
-      const destination = await openAt(server, { bucket, prefix: 'far' });
-      await store(destination, 'large', bytes);
-      let requests = 0;
-      const far = ((next: (args: unknown) => unknown) => async (args: unknown) => {
-        requests += 1;
-        await sleep(50);
-        return next(args);
-      }) as never;
-      destination.client.s3.middlewareStack.add(far, { step: 'build' });
-      expect((await collect(destination, 'large')).equals(bytes)).toBe(true);
-      // 8 MiB each.
-      expect(requests).toBe(6);
-      const part = await collect(destination, 'large', { start: 1_000_001, end: 40_999_999 });
-      expect(part.equals(bytes.subarray(1_000_001, 41_000_000))).toBe(true);
-      destination.client.s3.middlewareStack.remove(far);
-      expect((await collect(destination, 'large')).equals(bytes)).toBe(true);
-      await destination.close();
+      const http = await httpFaultProxy({ port: server.port });
+      const line = await faultProxy({ port: http.port });
+      const spec = { bucket, prefix: 'far' };
+      const near = await openAt(server, spec);
+      const far = await openAt(server, { ...spec, endpoint: `http://127.0.0.1:${line.port}` });
+      try {
+        await store(near, 'large', bytes);
+        line.set({ act: 'slow', direction: 'down', rate: 40_000_000 });
+        expect((await collect(far, 'large')).equals(bytes)).toBe(true);
+        // 8 MiB each.
+        expect(http.seen.length).toBe(6);
+        const part = await collect(far, 'large', { start: 1_000_001, end: 40_999_999 });
+        expect(part.equals(bytes.subarray(1_000_001, 41_000_000))).toBe(true);
+        expect((await collect(near, 'large')).equals(bytes)).toBe(true);
+      } finally {
+        await Promise.all([near.close(), far.close()]);
+        await line.end();
+        await http.end();
+      }
     });
 
     it('knows a server that ignores conditions, and looks before it writes there', async () => {

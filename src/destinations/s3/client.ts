@@ -9,6 +9,7 @@ import { credentialsOf } from './credentials.ts';
 import { faultOf, S3Fault } from './faults.ts';
 import { objectName, prefixOf } from './place.ts';
 import { TunnelAgent } from './proxy.ts';
+import { LargeAgent } from './sockets.ts';
 import type { Identity, S3Spec } from './spec.ts';
 import { Throttle } from './throttle.ts';
 
@@ -158,7 +159,7 @@ async function handlerOf(
   return {
     connectionTimeout,
     socketTimeout: silence,
-    httpAgent: agent,
+    httpAgent: new LargeAgent(agent),
     httpsAgent: new TunnelAgent({ ...agent, ...ca }, environment, connectionTimeout),
   } as NonNullable<S3ClientConfig['requestHandler']>;
 }

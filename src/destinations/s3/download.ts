@@ -1,22 +1,23 @@
-/** Large objects: from a server nearby in one stream, from one far away as ranges that are fetched beside each other. */
+/** Large objects: where one stream is fast enough in one, else as ranges that are fetched beside each other. */
 import type { GetObjectCommandOutput, S3 } from '@aws-sdk/client-s3';
 import { RunnerError } from '../../diagnostic.ts';
-import { cut, fill } from './body.ts';
+import { cut, drain } from './body.ts';
 import { S3Fault } from './faults.ts';
 import { bodyIn, type ReadPlace as Place, request } from './read.ts';
 
-/** One range of a download, and how many are in memory: fetched beside each other, into slabs that are used again. */
+/** One range of a download, and how many are under way or in memory at once. */
 export const rangeBytes = 8 * 2 ** 20;
-const slabs = 4;
-/** Who reads gets copies of this size: small ones that die young cost the collector least. */
-const copyBytes = 256 * 1024;
+const besides = 3;
 
 type Range = { start: number; end: number };
-/** `total` is the size of the whole object, `tag` names its version, `wait` says how many milliseconds the answer took. */
-type Fetched = { slab: Buffer; length: number; total: number; tag: string | undefined; wait: number };
+/** `total` is the size of the whole object, `tag` names its version, `rate` is in bytes a second. */
+type Fetched = { pieces: Buffer[]; total: number; tag: string | undefined; rate: number };
 
-/** What is answered within so many milliseconds comes as fast in one stream, at half the work. */
-const nearby = 20;
+/**
+ * Where the first range came so fast, one stream is as fast as several, at half the work. The time that its answer took does not count:
+ * a busy machine waits long for a server that is its own.
+ */
+const fast = 128 * 2 ** 20;
 /** How often a stream may break at the same byte. */
 const breaks = 4;
 
@@ -28,10 +29,9 @@ export async function* inOrder(
   stopping: AbortController,
 ): AsyncGenerator<Buffer> {
   try {
-    const way = first.wait < nearby ? straight : beside;
-    // Its memory is not used again: it may be given away.
+    const way = first.rate >= fast ? straight : beside;
     const following = way(place, rest, first.tag, stopping.signal);
-    yield first.slab.subarray(0, first.length);
+    yield* first.pieces.splice(0);
     yield* following;
   } finally {
     stopping.abort();
@@ -53,11 +53,11 @@ async function* straight(
     const wanted = { ...request(place), ...condition, Range: `bytes=${at}-${end}` };
     const answer = await client.call('read', name, (s3, o) => s3.getObject(wanted, o), signal);
     try {
-      for await (const chunk of bodyIn(answer) as AsyncIterable<Buffer>) {
-        await client.throttle?.take(chunk.length);
-        at += chunk.length;
+      for await (const piece of bodyIn(answer) as AsyncIterable<Buffer>) {
+        await client.throttle?.take(piece.length);
+        at += piece.length;
         if (at > end + 1) throw tooMuch(place);
-        yield chunk;
+        yield piece;
       }
       if (at <= end) throw cut();
     } catch (error) {
@@ -77,25 +77,20 @@ async function* beside(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const ahead: Promise<Fetched>[] = [];
-  const spare: Buffer[] = [];
   let next = rest.start;
   const fetchMore = () => {
-    while (next <= rest.end && ahead.length < slabs - 1) {
-      const range = { start: next, end: Math.min(rest.end, next + rangeBytes - 1) };
-      const fetched = fetchRange(place, range, signal, { slab: spare.pop(), tag });
+    for (; next <= rest.end && ahead.length < besides; next += rangeBytes) {
+      const fetched = fetchRange(place, { start: next, end: Math.min(rest.end, next + rangeBytes - 1) }, signal, tag);
       // Who reads hears of it in its turn.
       fetched.catch(() => {});
       ahead.push(fetched);
-      next += rangeBytes;
     }
   };
   fetchMore();
   for (let coming = ahead.shift(); coming; coming = ahead.shift()) {
-    const { slab, length } = await coming;
+    const { pieces } = await coming;
     fetchMore();
-    for (let at = 0; at < length; at += copyBytes)
-      yield Buffer.from(slab.subarray(at, Math.min(length, at + copyBytes)));
-    spare.push(slab);
+    yield* pieces;
   }
 }
 
@@ -104,28 +99,29 @@ export async function fetchRange(
   place: Place,
   { start, end }: Range,
   signal: AbortSignal,
-  known: { slab?: Buffer | undefined; tag?: string | undefined } = {},
+  known?: string,
 ): Promise<Fetched> {
   const { client, name } = place;
-  const { slab = Buffer.allocUnsafeSlow(Math.min(rangeBytes, end - start + 1)) } = known;
-  const fetched: Fetched = { slab, length: 0, total: 0, tag: known.tag, wait: 0 };
-  let filled = 0;
+  const pieces: Buffer[] = [];
+  const fetched: Fetched = { pieces, total: 0, tag: known, rate: 0 };
+  let come = 0;
   const ask = async (s3: S3, o: object) => {
     const condition = fetched.tag === undefined ? {} : { IfMatch: fetched.tag };
-    const Range = `bytes=${start + filled}-${end}`;
-    const asked = performance.now();
+    const Range = `bytes=${start + come}-${end}`;
     const answer = await s3.getObject({ ...request(place), ...condition, Range }, o);
-    const wait = performance.now() - asked;
+    const began = performance.now();
     const size = answer.ContentLength ?? 0;
     const total = totalOf(answer);
-    if (filled + size > end - start + 1 || (total === null && start + filled > 0)) {
+    if (come + size > end - start + 1 || (total === null && start + come > 0)) {
       bodyIn(answer).destroy();
       throw tooMuch(place);
     }
-    Object.assign(fetched, { length: filled + size, total: total ?? size, tag: answer.ETag, wait });
-    await fill(slab.subarray(filled, filled + size), bodyIn(answer), client.throttle, (bytes) => {
-      filled += bytes;
+    Object.assign(fetched, { total: total ?? size, tag: answer.ETag });
+    await drain(bodyIn(answer), size, client.throttle, (piece) => {
+      come += piece.length;
+      pieces.push(piece);
     });
+    fetched.rate = (size / (performance.now() - began)) * 1000;
   };
   await client.call('read', name, ask, signal);
   return fetched;

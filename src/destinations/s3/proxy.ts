@@ -4,6 +4,7 @@ import { Agent, type AgentOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect } from 'node:tls';
+import { inLargePieces } from './sockets.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,11 +44,15 @@ export class TunnelAgent extends Agent {
     done?: (error: Error | null, socket: Duplex) => void,
   ): Duplex | null | undefined {
     const proxy = proxyFor(options.host ?? '', this.environment);
-    if (proxy === null || done === undefined) return super.createConnection(options, done);
+    if (proxy === null || done === undefined)
+      return inLargePieces((more) => super.createConnection({ ...options, ...more } as Options, done) as Duplex);
     tunnel(proxy, `${options.host}:${options.port ?? 443}`, this.milliseconds).then(
       (socket) => {
         const secured = { ...options, socket, servername: options.servername ?? options.host } as ConnectionOptions;
-        done(null, connect(secured));
+        done(
+          null,
+          inLargePieces((more) => connect({ ...secured, ...more } as ConnectionOptions)),
+        );
       },
       (error: Error) => done(error, undefined as unknown as Duplex),
     );

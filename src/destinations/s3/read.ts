@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { Archived, KeyMissing } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import { fill } from './body.ts';
+import { drain } from './body.ts';
 import type { Client } from './client.ts';
 import { fetchRange, inOrder, rangeBytes } from './download.ts';
 import { S3Fault } from './faults.ts';
@@ -26,9 +26,9 @@ export async function readWhole(place: Place, limit: number): Promise<Buffer> {
         bodyIn(answer).destroy();
         throw new RunnerError(`${name} at ${client.name} is ${size} bytes long; at most ${limit} are read.`);
       }
-      const bytes = Buffer.alloc(size);
-      await fill(bytes, bodyIn(answer), client.throttle, () => {});
-      return bytes;
+      const pieces: Buffer[] = [];
+      await drain(bodyIn(answer), size, client.throttle, (piece) => pieces.push(piece));
+      return Buffer.concat(pieces, size);
     });
   } catch (error) {
     throw missingOr(error, place);

@@ -1,23 +1,193 @@
 /** sv-sdk, document 002: its disasters, and its way back by the lines of plans/README.md. */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { line, succeed } from './support/shell.ts';
-import { canServe, startWorld, type World } from './support/sv-sdk.ts';
+import { recovery } from './support/page.ts';
+import { atTerminal, line, succeed } from './support/shell.ts';
+import { canServe, lose, startWorld, type World } from './support/sv-sdk.ts';
+import { fill, isRight, ofDatabase, ofFiles, ofRedis } from './support/sv-sdk-data.ts';
+
+type Lines = [string, string, string, string, string, string, string, string, string, string, string, string, string];
 
 const plan = 'plans/sv-sdk.yaml';
+const lines = recovery('sv-sdk');
+const [database, redis, beside, insert, drop, configuration, files, put, start, redisFar, databaseFar, refill, rds] =
+  lines as Lines;
 
-describe.skipIf(!canServe())('sv-sdk', () => {
+type Row = { id: string; backup: string; state: string; copies: { destination: string }[] };
+
+describe.skipIf(!canServe())('sv-sdk', { timeout: 600_000 }, () => {
   let world: World;
+  const run = async (text: string) => await succeed(text, world.env);
+  const rows = async (): Promise<Row[]> => JSON.parse(await run(`runner list ${plan} --json`)).backups;
+  const data = () => [ofDatabase(world), ofRedis(world), ofFiles(world)];
   beforeAll(async () => {
-    world = await startWorld(async () => true);
-  });
+    world = await startWorld(isRight);
+    fill(world);
+  }, 600_000);
   afterAll(async () => await world?.stop());
 
-  it('x', async () => {
-    world.sql('create schema auth; create table auth.users(id int primary key, email text); insert into auth.users select i, md5(random()::text)||md5(random()::text) from generate_series(1,40000) i');
-    world.redis('SET', 'a', '1');
-    await succeed(`cd ${world.home} && mkdir -p certs logs && echo A=1 > .env && echo c > certs/x.pem && echo l > logs/l`, {});
-    const done = await line(`runner apply ${plan}`, world.env);
-    console.log(done.exitCode, done.stdout, done.stderr);
-    console.log((await line(`runner list ${plan}`, world.env)).stdout);
+  it('one dump lies sealed at a folder, two regions and a NAS, and the weekly restore has proven it', async () => {
+    expect(await world.application.health()).toBe(200);
+    await run(`runner apply ${plan}`);
+    const made = await rows();
+    expect(made.map(({ backup }) => backup).sort()).toEqual(['configuration', 'database', 'files', 'redis']);
+    for (const { copies, state } of made) expect([copies.length, state]).toEqual([4, 'good']);
+    const preview = await run(`runner plan ${plan} database`);
+    expect(preview.match(/pg_dump --no-password/g)).toHaveLength(1);
+    expect(preview).toContain('to disk, primary, secondary, nas');
+    const lying = await run(`find ${world.root}/backups ${world.root}/nas -name '*.gpg' -o -path '*/sv-sdk' -type d`);
+    const modes = lying
+      .trim()
+      .split('\n')
+      .map((path) => statSync(path).mode & 0o777);
+    expect([...new Set(modes)].sort()).toEqual([0o600, 0o700]);
+  });
+
+  it("the document's own programs open what lies there", async () => {
+    const artifact = (await run(`find ${world.root}/backups -name 'database-*.gpg'`)).trim();
+    const key = join(world.env.SV_SDK_KEYS!, 'backup@example.com.key');
+    const ring = `export GNUPGHOME=$(mktemp -d) && gpg --batch --quiet --import ${key}`;
+    const open = `gpg --batch --quiet --decrypt ${artifact} | gunzip | pg_restore --list; gpgconf --kill all; rm -rf $GNUPGHOME`;
+    expect(await run(`${ring} && ${open}`)).toContain('TABLE DATA auth users');
+  });
+
+  it('scenario 1: a corrupted database comes back while the application stands still', async () => {
+    const before = data();
+    const started = world.docker('inspect', '--format={{.State.StartedAt}}', 'sv-sdk-app');
+    world.sql('drop table email.messages; update auth.users set email = md5(email)');
+    expect(await world.application.health()).toBe(503);
+    world.application.answers();
+    const begun = performance.now();
+    await run(database);
+    console.log(`sv-sdk: the database was back after ${seconds(begun)} s; the document allows an hour`);
+    expect(world.application.answers().at(-1)).toBe(200);
+    expect(data()).toEqual(before);
+    expect(world.docker('inspect', '--format={{.State.StartedAt}}', 'sv-sdk-app')).not.toBe(started);
+  });
+
+  it('scenario 2: deleted rows come back through a temporary database, and what came since stays', async () => {
+    const before = ofDatabase(world);
+    world.sql("delete from auth.users where id <= 10; insert into auth.users values (9000, 'new@example.com')");
+    expect(await world.application.health()).toBe(503);
+    await run(beside);
+    expect(await world.application.health()).toBe(503);
+    // The document's own line loads nothing: the first row that is still there ends it.
+    const own = 'pg_dump -U sv_sdk_user sv_sdk_temp -t auth.users -a | psql -qX -U sv_sdk_user sv_sdk 2>&1';
+    expect(world.exec('sv-sdk-postgres', 'sh', '-c', own)).toContain('duplicate key');
+    expect(await world.application.health()).toBe(503);
+    await run(insert);
+    expect(await world.application.health()).toBe(200);
+    expect(world.sql('select email from auth.users where id = 9000')).toBe('new@example.com');
+    world.sql('delete from auth.users where id = 9000');
+    expect(ofDatabase(world)).toBe(before);
+    await run(drop);
+    expect(world.sql("select count(*) from pg_database where datname = 'sv_sdk_temp'")).toBe('0');
+  });
+
+  it('Redis comes back under its log of writes, where the copied dump of the document loads nothing', async () => {
+    const before = ofRedis(world);
+    world.redis('BGSAVE');
+    await run(`sleep 1; cp ${world.root}/redis/dump.rdb ${world.root}/redis-backup.rdb`);
+    world.redis('FLUSHALL');
+    expect(await world.application.health()).toBe(503);
+    for (const words of [
+      ['stop', 'sv-sdk-redis'],
+      ['cp', `${world.root}/redis-backup.rdb`, 'sv-sdk-redis:/data/dump.rdb'],
+    ])
+      world.docker(...words);
+    world.docker('start', 'sv-sdk-redis');
+    await run('sleep 1');
+    expect(world.redis('DBSIZE')).toBe('0');
+    await run(redis);
+    expect(ofRedis(world)).toBe(before);
+    expect(world.redis('CONFIG', 'GET', 'appendonly')).toBe('appendonly\nyes');
+    expect(await world.application.health()).toBe(200);
+  });
+
+  it('wrong data makes the restore fail, and what is there stays', async () => {
+    const before = ofDatabase(world);
+    /** A backup of what this makes of the data; afterwards all is as it was. */
+    const backUp = async (damage: string, repair: string) => {
+      world.sql(damage);
+      await run(`runner apply ${plan} database`);
+      world.sql(repair);
+      return (await rows())
+        .filter(({ backup }) => backup === 'database')
+        .map(({ id }) => id)
+        .sort()
+        .at(-1)!;
+    };
+    const noUsers = await backUp(
+      'alter table auth.users rename to kept; create table auth.users (like auth.kept)',
+      'drop table auth.users; alter table auth.kept rename to users',
+    );
+    world.application.answers();
+    expect(await line(database.replace('--latest', `--id ${noUsers}`), world.env)).toMatchObject({ exitCode: 2 });
+    expect([world.application.answers(), ofDatabase(world)]).toEqual([[], before]);
+    const orphan = await backUp(
+      "insert into auth.sessions values (9999, 9999, 'x')",
+      'delete from auth.sessions where id = 9999',
+    );
+    const refused = await line(database, world.env);
+    expect(refused, refused.stderr).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('503') });
+    expect(new Set(world.application.answers())).toEqual(new Set([503]));
+    expect([await world.application.health(), ofDatabase(world)]).toEqual([200, before]);
+    for (const id of [noUsers, orphan]) await run(`runner forget ${plan} ${id} --reason "holds wrong data" --yes`);
+  });
+
+  it('a person is asked before the data is replaced, and again whether everybody knows', async () => {
+    const before = ofDatabase(world);
+    const ask = async (...answers: string[]) => await atTerminal(database.replace(' --yes', ''), answers, world.env);
+    for (const answer of ['n', 'sv_sdk']) expect(await ask(answer)).toMatchObject({ exitCode: 4 });
+    expect(await ask()).toMatchObject({ exitCode: 4, stdout: expect.stringContaining('not agreed to') });
+    const untold = await ask('y', 'n');
+    expect(untold).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('Update the status page') });
+    expect([ofDatabase(world), await world.application.health()]).toEqual([before, 200]);
+    expect(await ask('yes', 'y')).toMatchObject({ exitCode: 0 });
+    expect(ofDatabase(world)).toBe(before);
+  });
+
+  it('scenario 3: everything is gone but the second region', async () => {
+    const before = data();
+    const compose = readFileSync(join(world.home, 'docker-compose.yml'));
+    lose(world);
+    await world.empty('backups-us-east-1');
+    expect(await world.application.health()).toBe(503);
+    const begun = performance.now();
+    for (const text of [configuration, files, put]) await run(text);
+    writeFileSync(join(world.home, 'docker-compose.yml'), compose);
+    await run(start);
+    await world.provision();
+    await run(redisFar);
+    expect(await world.application.health()).toBe(503);
+    await run(databaseFar);
+    expect(await world.application.health()).toBe(200);
+    console.log(`sv-sdk: all was back after ${seconds(begun)} s; the document allows an hour`);
+    expect(data()).toEqual(before);
+    await run(refill);
+    for (const { copies } of await rows()) expect(copies).toHaveLength(4);
+  });
+
+  it('at RDS the settings of the instance are kept, and a moment is one command', async () => {
+    const bin = join(world.root, 'bin');
+    mkdirSync(bin);
+    const asked = join(world.root, 'asked');
+    const script = `#!/bin/sh\necho "$*" >>${asked}\ncase $2 in describe*) echo '{"DBInstances":[]}' ;; esac\n`;
+    writeFileSync(join(bin, 'aws'), script, { mode: 0o755 });
+    const env = { ...world.env, PATH: `${bin}:${process.env.PATH}` };
+    await succeed('runner apply plans/sv-sdk/rds.yaml', env);
+    await succeed(rds, env);
+    const words = readFileSync(asked, 'utf8').trim().split('\n').at(-1);
+    const named = '--source-db-instance-identifier=sv-sdk-prod --target-db-instance-identifier=sv-sdk-restored';
+    expect(words).toBe(`rds restore-db-instance-to-point-in-time ${named} --restore-time=2024-01-17T14:30:00Z`);
+  });
+
+  it('a bucket that does not keep old versions is told', async () => {
+    const told = async () =>
+      (await line(`runner doctor ${plan}`, world.env)).stdout.split('\n').filter((row) => row.includes('versioning'));
+    console.log(await line(`runner doctor ${plan}`, world.env));
   });
 });
+
+const seconds = (since: number) => ((performance.now() - since) / 1000).toFixed(1);

@@ -13,7 +13,7 @@ export type Application = {
 
 /** Answers 200 while its question finds the data right, and 503 while it fails or finds it wrong. */
 export async function startApplication(isRight: () => Promise<boolean>): Promise<Application> {
-  let given: number[] = [];
+  const given: number[] = [];
   const server = createServer(async (_, response) => {
     const status = (await isRight().catch(() => false)) ? 200 : 503;
     given.push(status);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, DeleteObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { generateKey } from 'openpgp';
 import { dockerEngine } from '../../helpers/docker.ts';
 import { hasPostgres, major, programsOf } from '../../helpers/postgres.ts';
@@ -34,6 +34,8 @@ export type World = {
   docker(...words: string[]): string;
   /** Writes the Compose file and starts the three containers; empty ones where they were removed. */
   provision(): Promise<void>;
+  /** Deletes everything in a bucket. */
+  empty(bucket: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -48,7 +50,8 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
   const images = makeImages();
   const store = await startS3('minio');
   const client = store.client();
-  for (const Bucket of ['backups-us-east-1', 'backups-eu-west-1']) await client.send(new CreateBucketCommand({ Bucket }));
+  for (const Bucket of ['backups-us-east-1', 'backups-eu-west-1'])
+    await client.send(new CreateBucketCommand({ Bucket }));
   await writeKeys(at('keys'));
   const docker = (...words: string[]) => {
     const { status, stdout, stderr } = engine!.docker(words);
@@ -87,6 +90,10 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       if (sql("select count(*) from pg_database where datname = 'sv_sdk'", 'postgres') === '0')
         sql('create database sv_sdk', 'postgres');
     },
+    empty: async (Bucket) => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
+      for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket, Key }));
+    },
     stop: async () => {
       await world.application.stop();
       for (const name of Object.values(names)) engine!.docker(['rm', '--force', '--volumes', name]);
@@ -105,10 +112,10 @@ type Images = { postgres: string; redis: string };
 
 function makeImages(): Images {
   const bin = programsOf(major!)!;
-  const postgres = ['postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore'].map((name) => join(bin, name));
+  const postgres = ['postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore', 'dropdb'].map((name) => join(bin, name));
   const folders = [bin.replace(/bin$/, 'lib'), `/usr/share/postgresql/${major}`, '/usr/share/zoneinfo'];
   return {
-    postgres: engine!.image('sv-sdk-postgres', [...postgres, 'createdb', 'dropdb'], folders),
+    postgres: engine!.image('sv-sdk-postgres', postgres, folders),
     redis: engine!.image('redis', ['redis-server', 'redis-cli', 'redis-check-rdb']),
   };
 }
@@ -138,7 +145,10 @@ function composeFile({ postgres, redis }: Images, data: string): string {
 }
 
 async function writeKeys(folder: string): Promise<void> {
-  const { publicKey, privateKey } = await generateKey({ userIDs: [{ email: 'backup@example.com' }], format: 'armored' });
+  const { publicKey, privateKey } = await generateKey({
+    userIDs: [{ email: 'backup@example.com' }],
+    format: 'armored',
+  });
   writeFileSync(join(folder, 'backup@example.com.asc'), publicKey);
   writeFileSync(join(folder, 'backup@example.com.key'), privateKey, { mode: 0o600 });
 }

@@ -1,0 +1,50 @@
+/** What sv-sdk promises in numbers: each threshold at one below and one above, and what its retention keeps. */
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { has } from '../helpers/programs.ts';
+import { temporaryDirectory } from '../helpers/runner.ts';
+import { overlay } from './support/overlay.ts';
+import { line, succeed } from './support/shell.ts';
+
+describe('sv-sdk in numbers', () => {
+  const place = temporaryDirectory('sv-numbers-');
+  let file: string;
+  beforeAll(() => {
+    file = overlay(place.path, 'plans/sv-sdk.yaml', 'database', ['redis', 'configuration', 'files'], ['restore']);
+  });
+  afterAll(() => place.remove());
+  const apply = async (bytes: number) => await line(`runner apply ${file} -q`, { BYTES: String(bytes) });
+
+  it.each([
+    ['smaller than a megabyte', 999_999, 1],
+    ['a megabyte', 1_000_000, 0],
+    ['more than twice the usual', 2_000_001, 1],
+    ['twice the usual', 2_000_000, 0],
+  ])('%s: %i bytes, exit %i', async (_, bytes, exitCode) => {
+    const done = await apply(bytes);
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.skipIf(!has('faketime'))('a backup that is 25 hours old is told, and one that is younger is not', async () => {
+    const doctor = async (later: string) => {
+      const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
+      const clock = {
+        LD_PRELOAD: library,
+        FAKETIME: later,
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+        FAKETIME_DONT_RESET: '1',
+      };
+      return (await line(`runner doctor ${file}`, { BYTES: '1', ...clock })).stdout;
+    };
+    console.log(await doctor('+89940s'), await doctor('+90001s'));
+  });
+
+  it.each([
+    ['plans/sv-sdk.yaml', 'primary', { monthly: 84, weekly: 52, daily: 30, recent: 21 }],
+    ['plans/sv-sdk.yaml', 'disk', { daily: 30, recent: 21 }],
+    ['plans/sv-sdk/development.yaml', 'disk', { daily: 7 }],
+  ])('%s keeps at %s %o', async (plan, from, counts) => {
+    const said = await succeed(`runner retention ${plan} database --simulate 8y --from ${from} --json`, {});
+    expect(JSON.parse(said).counts).toEqual(counts);
+  });
+});

@@ -26,7 +26,7 @@ export async function atTerminal(text: string, answers: string[], env: Record<st
   let asked = 0;
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
     said += chunk;
-    const questions = said.split(' [y/N] ').length - 1;
+    const questions = said.split(/ \[y\/N\] | to go on: /).length - 1;
     for (; asked < questions; asked += 1) {
       const answer = left.shift();
       child.stdin!.write(answer === undefined ? endOfInput : `${answer}\n`);

@@ -3,7 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CreateBucketCommand, DeleteObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  PutBucketVersioningCommand,
+} from '@aws-sdk/client-s3';
 import { generateKey } from 'openpgp';
 import { dockerEngine } from '../../helpers/docker.ts';
 import { hasPostgres, major, programsOf } from '../../helpers/postgres.ts';
@@ -36,6 +41,7 @@ export type World = {
   provision(): Promise<void>;
   /** Deletes everything in a bucket. */
   empty(bucket: string): Promise<void>;
+  keepVersions(bucket: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -93,6 +99,9 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
     empty: async (Bucket) => {
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
       for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket, Key }));
+    },
+    keepVersions: async (Bucket) => {
+      await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }));
     },
     stop: async () => {
       await world.application.stop();

@@ -57,4 +57,11 @@ describe('sv-sdk in numbers', () => {
     const daily = shelf.filter(({ tiers }) => tiers.includes('daily'));
     expect(new Set(daily.map(({ time }) => time.slice(11, 16)))).toEqual(new Set(['02:00']));
   });
+
+  it('what is reviewed each month', async () => {
+    const plan = 'plans/sv-sdk.yaml';
+    const promises = (await succeed(`runner config ${plan} --promises`, {})).split('\n');
+    expect(promises[1]).toMatch(/^database +5m +1h +5 +2 +2 +7y .* rpo-unreachable: /);
+    expect(await succeed(`runner apply ${file} review --yes`, { BYTES: '1' })).toBe('review  ok\n');
+  });
 });

@@ -47,7 +47,7 @@ function section(text: string): Section {
   return {
     name,
     document: /Document (\d{3})/.exec(head)?.[1] ?? '',
-    plans: [...head.matchAll(/\]\(([\w.-]+\.yaml)\)/g)].map((match) => `plans/${match[1]}`),
+    plans: [...head.matchAll(/\]\(([\w./-]+\.yaml)\)/g)].map((match) => `plans/${match[1]}`),
     tests: codes(head).filter((code) => code.endsWith('.test.ts')),
     rows: text.split('\n').flatMap((line) => row(line) ?? []),
     counts: counts && { statements: Number(counts[1]), kept: Number(counts[2]), notYet: Number(counts[3]) },

@@ -27,9 +27,17 @@ export async function choose(
     rows: await rowsOf(plan, shelves),
     warn: (message) => remarks.push(message),
   };
-  const found = await find(search, backup, asked);
+  const found = await find(search, backup, asked).catch((error: unknown) => {
+    throw explained(error, remarks);
+  });
   if (found.row.state !== 'good') remarks.push(`${found.row.id} is ${found.row.state}, not good`);
   return { ...found, copies: bestFirst(plan, found.copies), remarks };
+}
+
+/** Where nothing is found, what was seen on the way is the reason: a manifest that cannot be read. */
+function explained(error: unknown, remarks: readonly string[]): unknown {
+  if (!(error instanceof RunnerError) || remarks.length === 0) return error;
+  return new RunnerError([error.message, ...remarks].join('; '), { exitCode: error.exitCode });
 }
 
 type Search = { plan: ResolvedPlan; shelves: Shelves; rows: Row[]; warn(message: string): void };

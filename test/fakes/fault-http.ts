@@ -109,6 +109,8 @@ async function serve(
 ): Promise<void> {
   if (rule && replaces(rule) && rule.when !== 'after') {
     client.resume();
+    // A server that answered and closed before it has read all would reset the line, and its answer were lost.
+    if (rule.answer !== undefined) await once(client, 'end');
     return instead(client, answer, rule);
   }
   const { host = '127.0.0.1', port } = target;

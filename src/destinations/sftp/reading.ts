@@ -2,8 +2,8 @@
 import { RunnerError } from '../../diagnostic.ts';
 import type { Files, Handle } from './files.ts';
 
-/** Reads under way for one file; with the largest block it is 4 MiB. */
-const depth = 16;
+/** Reads under way for one file, as many as those of `sftp`; with the largest block it is 16 MiB. With 16 of them a read took 1.3 times as long. */
+const depth = 64;
 
 type Asked = { offset: number; length: number; answer: Promise<Buffer | null> };
 

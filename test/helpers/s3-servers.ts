@@ -1,18 +1,21 @@
-/** Real S3 servers of a test's own: MinIO and versitygw, and moto for what neither has (storage classes, thaw). */
+/**
+ * Real S3 servers of a test's own: MinIO and versitygw, moto for what neither has (storage classes, thaw), and `rclone serve s3`, which
+ * overwrites whatever it is asked.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, ListBucketsCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
-import { has, programAt } from './programs.ts';
+import { able, has, programAt, servers } from './programs.ts';
 import { temporaryDirectory } from './runner.ts';
 import { freePort } from './ssh.ts';
 
-export type Engine = 'minio' | 'versitygw' | 'moto';
+export type Engine = 'minio' | 'versitygw' | 'moto' | 'rclone';
 
 /** `token` only for users of limited rights. */
 export type Keys = { id: string; secret: string; token?: string };
@@ -54,10 +57,13 @@ export type ServerOptions = {
 };
 
 const programs = { minio: 'minio', versitygw: 'versitygw', moto: 'moto_server' };
+/** Debian's own cannot serve S3: this one stands beside it. */
+const rclone = join(servers, 'rclone/bin/rclone');
 const region = 'us-east-1';
 
 /** Whether this server can be had here. Says why not. */
-export const hasEngine = (engine: Engine): boolean => has(programs[engine]);
+export const hasEngine = (engine: Engine): boolean =>
+  engine === 'rclone' ? able(existsSync(rclone), 'rclone serve s3') : has(programs[engine]);
 
 /** Starts one on a free port of loopback, with everything it holds in a temporary directory. */
 export async function startS3(engine: Engine, options: ServerOptions = {}): Promise<S3Server> {
@@ -178,6 +184,7 @@ function launch({ engine, host, port, keys, ca }: Reached, folder: string, optio
       ...['posix', '--versioning-dir', versions, data],
     ],
     moto: ['-H', '127.0.0.1', '-p', String(port)],
+    rclone: ['serve', 's3', '--addr', host, '--auth-key', `${keys.id},${keys.secret}`, '--vfs-cache-mode', 'off', data],
   }[engine];
   const env = {
     ...{ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? folder },
@@ -187,7 +194,10 @@ function launch({ engine, host, port, keys, ca }: Reached, folder: string, optio
     ...options.environment,
   };
   const log = openSync(join(folder, 'log'), 'a');
-  const child = spawn(programAt(programs[engine])!, words, { stdio: ['ignore', log, log], env });
+  const child = spawn(engine === 'rclone' ? rclone : programAt(programs[engine])!, words, {
+    stdio: ['ignore', log, log],
+    env,
+  });
   closeSync(log);
   return child;
 }

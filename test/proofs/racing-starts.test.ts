@@ -2,80 +2,46 @@
  * 50 processes start at once: one of them holds the lease, the others say so. On a store that refuses to overwrite, and on one
  * that overwrites whatever it is asked (`exclusive: false`), where also starters come late, die in between, or are slow.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../helpers/runner.ts';
+import { bundled, outcome, race, type Starter, Starters, source } from './starters.ts';
 import { proofTimeout, waitFor } from './support.ts';
 
-const starters = 50;
+const count = 50;
 const home = temporaryDirectory('runner-racing-');
-const program = join(home.path, 'starter.mjs');
-const running = new Set<ChildProcess>();
+let starters: Starters;
 
 beforeAll(() => {
-  const source = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).pathname);
   writeFileSync(
     join(home.path, 'starter.ts'),
     `import { acquireLease } from ${source('catalog/lease.ts')};
     import { local } from ${source('destinations/local/index.ts')};
     import { setTimeout as sleep } from 'node:timers/promises';
     const [root, run, kind, delay] = process.argv.slice(2);
-    const store = await local.open('disk', { path: root }, { readSecret: async () => '', environment: process.env, purpose: 'use' });
+    const disk = await local.open('disk', { path: root }, { readSecret: async () => '', environment: process.env, purpose: 'use' });
     const slow = async () => { if (Number(delay) > 0) await sleep(Math.random() * Number(delay)); };
-    const overwriting = Object.assign(Object.create(store), {
+    const overwriting = Object.assign(Object.create(disk), {
       name: 'disk', exclusive: false,
-      write: async (key, bytes) => { await slow(); await store.replace(key, bytes); await slow(); },
-      replace: async (key, bytes) => { await slow(); await store.replace(key, bytes); await slow(); },
+      write: async (key, bytes) => { await slow(); await disk.replace(key, bytes); await slow(); },
+      replace: async (key, bytes) => { await slow(); await disk.replace(key, bytes); await slow(); },
     });
-    const signal = new AbortController().signal;
-    try {
-      const lease = await acquireLease(kind === 'overwrites' ? overwriting : store, 'shop', run, { timeout: 0, signal });
-      console.log('held');
-      for await (const _ of process.stdin);
-      await lease.check();
-      console.log('still held');
-      await lease.release();
-    } catch (error) { console.log(error.exitCode === 5 ? 'locked' : String(error)); }`,
+    const store = kind === 'overwrites' ? overwriting : disk;
+    ${race}`,
   );
-  const rolldown = new URL('../../node_modules/.bin/rolldown', import.meta.url).pathname;
-  const built = spawnSync(rolldown, [join(home.path, 'starter.ts'), '--platform', 'node', '-o', program], {
-    encoding: 'utf8',
-  });
-  expect(built.status, built.stderr).toBe(0);
+  bundled(join(home.path, 'starter.ts'), join(home.path, 'built'));
+  starters = new Starters(join(home.path, 'built/starter.js'));
 });
 
 afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
+  starters?.end();
   home.remove();
 });
 
-type Starter = { child: ChildProcess; first: Promise<string>; last: Promise<string> };
-
-function start(root: string, run: string, kind: 'refuses' | 'overwrites', delay = 0): Starter {
-  const child = spawn(process.execPath, [program, root, run, kind, String(delay)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  running.add(child);
-  const lines: string[] = [];
-  const reader = createInterface({ input: child.stdout! });
-  reader.on('line', (line) => lines.push(line));
-  const closed = once(reader, 'close').then(() => running.delete(child));
-  const first = Promise.race([once(reader, 'line').then(([line]) => line as string), closed.then(() => 'died')]);
-  return { child, first, last: closed.then(() => lines.at(-1) ?? 'died') };
-}
-
-/** Waits for all, then lets the holders go on; what each said first, and what the holders said last. */
-async function outcome(all: Starter[]): Promise<{ said: string[]; held: string[] }> {
-  const said = await Promise.all(all.map(({ first }) => first));
-  const holders = all.filter((_, index) => said[index] === 'held');
-  for (const { child } of holders) child.stdin!.end();
-  return { said, held: await Promise.all(holders.map(({ last }) => last)) };
-}
+const start = (root: string, run: string, kind: 'refuses' | 'overwrites', delay = 0): Starter =>
+  starters.start([root, run, kind, String(delay)]);
 
 let turn = 0;
 function freshRoot(): string {
@@ -86,14 +52,14 @@ function freshRoot(): string {
 }
 
 const leaseFiles = (root: string) => readdirSync(join(root, 'shop/.runner/lease')).toSorted();
-const many = (count: number) => Array.from({ length: count }, (_, index) => `run-${index}`);
+const many = (length: number) => Array.from({ length }, (_, index) => `run-${index}`);
 
 describe.each(['refuses', 'overwrites'] as const)('at a store that %s', (kind) => {
   it(
     'one of 50 racing starts holds the lease',
     async () => {
       const root = freshRoot();
-      const { said, held } = await outcome(many(starters).map((run) => start(root, run, kind)));
+      const { said, held } = await outcome(many(count).map((run) => start(root, run, kind)));
       expect(said.filter((line) => line !== 'locked')).toEqual(['held']);
       expect(held).toEqual(['still held']);
       // A slow winner may have given the first epoch up, and all began again; of the files one is left.

@@ -89,9 +89,9 @@ export type StageRecord = { type: string; extension: string; parameters: Record<
 
 /**
  * Checked before anything starts; all failures are reported at once. With `backups` only those entries need it, and an unmet
- * one fails them alone while there are others.
+ * one fails them alone while there are others; with `destinations` it takes those out of the run.
  */
-export type Requirement = { backups?: string[] } & (
+export type Requirement = { backups?: string[]; destinations?: string[] } & (
   | { need: 'program'; program: string; why: string; hint: string; place?: Place }
   | {
       need: 'path';

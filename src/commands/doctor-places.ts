@@ -80,7 +80,10 @@ export async function examineNewest(
     const examined = await examine('newest', backup.name, async () => {
       const warn = (message: string) => host.terminal.say(`warning: ${message}\n`);
       const newest = await newestOf(rows, backup.name, shelves.places, warn);
-      if (!newest) return { health: 'warning', message: 'none was ever committed' };
+      if (!newest) {
+        const where = shelves.failures.length > 0 ? ' at the destinations that could be read' : '';
+        return { health: 'warning', message: `none was ever committed${where}` };
+      }
       const { row, copies } = newest;
       if (!copies[0]) throw new RunnerError(`no manifest of ${row.id} can be read`);
       await openFirstBytes(plan, backup, facts, copies[0], shelves, host);

@@ -30,7 +30,9 @@ export async function examineHistory(plan: ResolvedPlan, shelves: Shelves): Prom
         const health = kind === 'missing' || kind === 'overlooked' ? 'warning' : 'problem';
         found.push({ check: 'history', subject: backup.name, health, message });
       }
-      return 'each backup follows the one before it, and no destination lacks any of the newest';
+      if (shelves.places.length === 0) return { health: 'warning', message: 'no destination could be read' };
+      const where = shelves.failures.length > 0 ? ' that could be read' : '';
+      return `each backup follows the one before it, and no destination${where} lacks any of the newest`;
     });
     rows.push(...(found.length > 0 ? found : [fine]));
   }

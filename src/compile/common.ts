@@ -28,7 +28,7 @@ export function preflightTask(plan: ResolvedPlan, destinations: string[], requir
     if (!destination) return [];
     const own = findDestination(destination.type).requirements(name, destination.spec);
     return [
-      ...own,
+      ...own.map((one) => ({ ...one, destinations: [name] })),
       {
         need: 'destination' as const,
         destination: name,
@@ -120,10 +120,16 @@ function unique(requirements: Requirement[]): Requirement[] {
   return [...seen.values()];
 }
 
-/** Needed by the backups of both; by the whole run where one of them is. */
-function sharedBy({ backups: _, ...told }: Requirement, one: Requirement, other: Requirement): Requirement {
-  if (!one.backups || !other.backups) return told;
-  return { ...told, backups: [...new Set([...one.backups, ...other.backups])] };
+/** Needed by the backups and destinations of both; by the whole run where one of them is. */
+function sharedBy({ backups: _, destinations: __, ...told }: Requirement, ...both: Requirement[]): Requirement {
+  if (both.some(({ backups, destinations }) => !backups && !destinations)) return told;
+  const names = (of: 'backups' | 'destinations') => [...new Set(both.flatMap((one) => one[of] ?? []))];
+  const [backups, destinations] = [names('backups'), names('destinations')];
+  return {
+    ...told,
+    ...(backups.length > 0 ? { backups } : {}),
+    ...(destinations.length > 0 ? { destinations } : {}),
+  };
 }
 
 function identity(requirement: Requirement): string {

@@ -1,5 +1,6 @@
 /** What restic says went wrong, in the words of a person. */
 import { RunnerError } from '../../diagnostic.ts';
+import { lastAnswer } from './retries.ts';
 
 /** How a call of restic ended. */
 export type Ended = {
@@ -27,11 +28,7 @@ type Place = { name: string; repository: string };
 
 /** Exit codes since restic 0.17; its words before. */
 const kinds: [Kind, number | null, RegExp][] = [
-  [
-    'missing',
-    10,
-    /Is there a repository at the following location|repository does not exist|config file does not exist/,
-  ],
+  ['missing', 10, /repository does not exist|config file does not exist/],
   ['locked', 11, /already locked/],
   ['password', 12, /wrong password or no key found/],
   ['gone', null, /no matching ID|no snapshot(s)? (was )?found|failed to find snapshot|snapshot .* not found/i],
@@ -42,13 +39,25 @@ const kinds: [Kind, number | null, RegExp][] = [
   ],
 ];
 
+/**
+ * Before 0.17 restic asks `Is there a repository at the following location?` whatever kept it from its configuration: a server that is
+ * down or refuses the credentials too, and those are no reason to believe that there is nothing. So the answer of the store decides.
+ */
+const notThere =
+  /no such file or directory|(file|key|bucket|object|blob|container|config\/?>) ((does not|doesn't) exist|not found)|\b404\b/i;
+
+function kindOf({ stderr, exitCode }: Ended): Kind {
+  const [kind] = kinds.find(([, code, words]) => (code !== null && exitCode === code) || words.test(stderr)) ?? [];
+  if (kind !== undefined) return kind;
+  const isAsked = /Is there a repository at the following location/.test(stderr);
+  return isAsked && notThere.test(stderr) ? 'missing' : 'other';
+}
+
 /** The fault of a call that did not end well. */
 export function faultOf({ name, repository }: Place, doing: string, ended: Ended): ResticFault {
-  const { stderr, exitCode } = ended;
-  const [kind] = kinds.find(([, code, words]) => (code !== null && exitCode === code) || words.test(stderr)) ?? [
-    'other',
-  ];
-  const say = (text: string) => new ResticFault(kind as Kind, `Destination ${name}: ${text}`);
+  const { stderr } = ended;
+  const kind = kindOf(ended);
+  const say = (text: string) => new ResticFault(kind, `Destination ${name}: ${text}`);
   if (ended.code === 'ENOENT') return say('the program restic is missing: install it (restic.net).');
   if (kind === 'missing')
     return say(
@@ -69,10 +78,12 @@ function holder(stderr: string): string {
 }
 
 function reason({ stderr, exitCode, signal, timedOut }: Ended): string {
-  if (timedOut) return 'it gave no answer in time';
   if (/no space left on device/i.test(stderr))
     return 'no space is left there: free some, or choose another destination';
   const lines = stderr.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  const answer = timedOut || /context canceled/.test(stderr) ? lastAnswer(lines) : undefined;
+  if (answer !== undefined) return answer.replace(/\.+$/, '').slice(0, 500);
+  if (timedOut) return 'it gave no answer in time';
   const told = lines.findLast((line) => /^(Fatal|error|unable)/i.test(messageOf(line))) ?? lines.at(-1);
   if (told !== undefined)
     return messageOf(told)

@@ -1,6 +1,7 @@
 /** The program restic, run for one repository. Its password and its backend's secrets are in the environment of the child alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ended, faultOf, type ResticFault } from './faults.ts';
+import { watchRetries } from './retries.ts';
 
 export type ResticOptions = {
   /** Of the destination. */
@@ -35,6 +36,9 @@ export type Call = {
 type Execa = typeof import('execa').execa;
 
 export class Program {
+  /** Seconds for which a store that fails is asked again; few once it was given up. */
+  private fruitless = 30;
+
   constructor(
     private readonly execa: Execa,
     readonly options: ResticOptions,
@@ -57,7 +61,7 @@ export class Program {
   async run(words: readonly string[], call: Call): Promise<{ stdout: Buffer; stderr: string }> {
     const mayMake = call.writes === true && this.options.initialize;
     return await this.patiently({ patience: call.patience ?? this.options.patience, mayMake }, async () => {
-      const result = await this.execa('restic', [...this.options.words, ...words], {
+      const child = this.execa('restic', [...this.options.words, ...words], {
         env: this.options.environment,
         extendEnv: false,
         reject: false,
@@ -66,6 +70,11 @@ export class Program {
         timeout: (call.timeout ?? 600) * 1000,
         ...(call.input ? { input: call.input } : { stdin: 'ignore' as const }),
       });
+      watchRetries(child.stderr, this.fruitless, () => {
+        this.fruitless = 3;
+        child.kill('SIGTERM');
+      });
+      const result = await child;
       const stderr = this.redacted(result.stderr);
       if (result.exitCode !== 0) return this.fault(call.doing, { ...result, stderr });
       return { stdout: Buffer.from(result.stdout), stderr };

@@ -21,32 +21,56 @@ import { quotaWarnings } from './room.ts';
 import { shelfFormat } from './settle.ts';
 
 /**
- * Everything that can be known to fail is found before anything starts, all at once. A destination that is down takes
- * itself out of the run; the run goes on while any copy can be made, since one copy is better than none.
+ * Everything that can be known to fail is found before anything starts, all at once. A destination that is down, or whose program
+ * or secret is missing, is out of the run; the run goes on while any copy can be made, since one copy is better than none.
  */
 export async function preflight(
   action: Extract<Action, { do: 'preflight' }>,
   run: RunContext,
   context: PerformContext,
 ): Promise<Performed> {
-  const all = await Promise.all(action.requirements.map((requirement) => findings(requirement, run, context)));
-  const found = withoutEchoes(action.requirements, all);
+  // What a destination needs is asked first: it says better than the store itself why that cannot be used.
+  const requirements = action.requirements.toSorted((one, other) => Number(isPlace(one)) - Number(isPlace(other)));
+  const all: Checked[] = [];
+  const unmet = new Set<string>();
+  for (const places of [false, true]) {
+    const asked = requirements.filter((one) => isPlace(one) === places);
+    all.push(...(await Promise.all(asked.map((requirement) => findings(requirement, run, context)))));
+    if (!places) for (const name of giveUpUnmet(requirements, all, run)) unmet.add(name);
+  }
+  const found = withoutEchoes(requirements, all);
   const problems = found.map((one) => (one.problems.length === 0 ? null : one.problems.join('\n')));
-  const wrong = [...new Set(found.flatMap((one) => one.problems))];
+  const wrong = [...new Set(found.flatMap((one, index) => (isOfPlaces(requirements[index]!) ? [] : one.problems)))];
   const warnings = [...new Set(found.flatMap((one) => one.warnings))];
   for (const message of warnings) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
-  if (wrong.length > 0 && !othersCanGoOn(action.requirements, problems, run)) {
+  if (wrong.length > 0 && !othersCanGoOn(requirements, problems, run)) {
     throw new RunnerError(wrong.join('\n'), {
       exitCode: ExitCode.usage,
       diagnostics: wrong.map((message) => ({ rule: 'preflight', severity: 'error', message })),
     });
   }
-  const names = action.requirements.flatMap((one) => (one.need === 'destination' ? [one.destination] : []));
+  const names = requirements.flatMap((one) => (one.need === 'destination' ? [one.destination] : []));
   const lost = names.filter((name) => run.places.lost(name) !== null);
   const sentences = lost.map((name) => `destination "${name}" cannot be used: ${run.places.lost(name)}`);
-  if (lost.length > 0 && !anyBackupCanGoOn(run)) throw new RunnerError(sentences.join('\n'));
+  const isMistake = lost.length === names.length && lost.every((name) => unmet.has(name));
+  if (lost.length > 0 && (isMistake || !anyBackupCanGoOn(run)))
+    throw new RunnerError(sentences.join('\n'), isMistake ? { exitCode: ExitCode.usage } : {});
   for (const message of sentences) context.emit({ event: 'notice', level: 'warning', task: context.id, message });
   return lost.length > 0 ? { outcome: 'warned', message: sentences.join('; ') } : {};
+}
+
+const isPlace = ({ need }: Requirement): boolean => need === 'destination';
+
+/** Needed by destinations alone. */
+const isOfPlaces = ({ backups, destinations }: Requirement): boolean => destinations !== undefined && !backups;
+
+/** Takes the destinations out of the run that lack what they need; gives their names. */
+function giveUpUnmet(requirements: Requirement[], found: Checked[], run: RunContext): string[] {
+  return found.flatMap(({ problems }, index) => {
+    const names = problems.length > 0 ? (requirements[index]!.destinations ?? []) : [];
+    for (const name of names) run.places.giveUp(name, new RunnerError(problems.join('; ')));
+    return names;
+  });
 }
 
 /**
@@ -56,9 +80,9 @@ export async function preflight(
 function othersCanGoOn(requirements: Requirement[], problems: (string | null)[], run: RunContext): boolean {
   const unfit = new Map<string, string[]>();
   for (const [index, problem] of problems.entries()) {
-    const { backups } = requirements[index]!;
-    if (problem !== null && !backups) return false;
-    for (const name of problem === null ? [] : backups!) unfit.set(name, [...(unfit.get(name) ?? []), problem!]);
+    const { backups = [] } = requirements[index]!;
+    if (problem !== null && backups.length === 0 && !isOfPlaces(requirements[index]!)) return false;
+    for (const name of problem === null ? [] : backups) unfit.set(name, [...(unfit.get(name) ?? []), problem!]);
   }
   const made = run.graph.tasks.flatMap(({ action }) => (action.do === 'capture' ? [action.backup] : []));
   if (made.every((name) => unfit.has(name))) return false;

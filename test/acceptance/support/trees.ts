@@ -1,0 +1,14 @@
+/** A folder as one hash: names, modes and contents of all that is in it. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export function hashOf(folder: string): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
+    const found = statSync(join(folder, name));
+    hash.update(`${name}\0${found.mode}\0`);
+    if (found.isFile()) hash.update(readFileSync(join(folder, name)));
+  }
+  return hash.digest('hex');
+}

@@ -26,6 +26,8 @@ export type Options = {
   tier?: string;
   from?: string;
   latest?: boolean;
+  /** `restore --list`. */
+  list?: boolean;
   at?: string;
   id?: string;
   file?: string;

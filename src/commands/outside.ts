@@ -65,11 +65,11 @@ export async function backupOfFile(plan: ResolvedPlan, path: string): Promise<Re
   const made = plan.backups.find((backup) => backup.name === known);
   if (made) return made;
   const fitting = plan.backups.filter((backup) => looksLike(plan, backup, name));
-  const named = fitting.filter(
-    (backup) => name.startsWith(backup.name) && !/^[a-z0-9]/.test(name.slice(backup.name.length)),
-  );
-  const [found, ...others] = named.length > 0 ? named : fitting;
-  if (found && others.length === 0) return found;
+  const [named] = fitting
+    .filter((backup) => name.startsWith(backup.name) && !/^[a-z0-9]/.test(name.slice(backup.name.length)))
+    .toSorted((left, right) => right.name.length - left.name.length);
+  if (named) return named;
+  if (fitting.length === 1) return fitting[0]!;
   const all = (fitting.length > 0 ? fitting : plan.backups).map((backup) => backup.name).join(', ');
   throw refuse(`${name} does not tell of which backup it is; say one of ${all}`);
 }

@@ -31,11 +31,14 @@ export type Wanted = { backup: ResolvedBackup; origin: Origin } & Placed;
 
 /** `runner restore`: choose a backup, show or do what brings it back. */
 export async function run(invocation: Invocation, host: Host): Promise<ExitCode> {
+  if (invocation.options.list) return await (await import('./list.ts')).run(invocation, host);
   const asked = normalized(invocation.options);
   const written = asRestorer(await openPlan(invocation, host));
   const { id, option = [] } = asked;
   const options = id === undefined ? asked : { ...asked, id: await idOf(written, id, asked.from, host) };
-  const [word] = invocation.words;
+  const [named] = invocation.words;
+  const { file } = options;
+  const word = named ?? (file === undefined ? undefined : (await backupOfFile(written, file)).name);
   const names = word === undefined ? [restored(written, word, options).name] : namedBackups(written, [word]);
   const plan = withOptions(written, names, option);
   const origins = await originsOf(plan, word, options, host);
@@ -150,10 +153,7 @@ async function originsOf(
 ): Promise<Chosen[]> {
   const group = word === undefined ? null : findGroup(plan, word);
   if (!group) {
-    const backup =
-      word === undefined && options.file !== undefined
-        ? await backupOfFile(plan, options.file)
-        : restored(plan, word, options);
+    const backup = restored(plan, word, options);
     const { type, spec } = backup.source;
     // A mistake of the command line is told before anything is read.
     if (findSource(type).restores(spec, backup.restore.options) !== 'database')

@@ -74,6 +74,7 @@ export const verbs: Verb[] = [
     slots: [plan, backup],
     flags: [
       { flags: '--latest', text: 'the newest good backup' },
+      { flags: '--list', text: 'the same as `runner list`', hidden: true },
       { flags: '--at <time>', text: 'the newest good backup of a day (2026-01-15), or with no data later than a time' },
       { flags: '--date <time>', text: 'the same as --at', hidden: true },
       { flags: '--id <id>', text: 'this backup, good or not' },

@@ -25,7 +25,8 @@ import { hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
 import { type Application, startApplication } from './support/application.ts';
 import { until } from './support/containers.ts';
 import { root } from './support/page.ts';
-import { expectExit, follow, line, tellTime } from './support/recovery.ts';
+import { expectExit, lineOf, tellTime } from './support/recovery.ts';
+import { atTerminal, line } from './support/shell.ts';
 import { awsEnvironment, createBucket } from './support/stores.ts';
 import { hashOf } from './support/trees.ts';
 
@@ -46,7 +47,7 @@ let env: Record<string, string>;
 let manager: ReturnType<typeof setInterval>;
 
 const apply = (...words: string[]) => runner(['apply', 'plans/adminara.yaml', ...words], { cwd: root, env });
-const restore = (...words: string[]) => follow(line('adminara', ...words), { env });
+const restore = (...words: string[]) => line(lineOf('adminara', ...words), env);
 const listed = async (backup: string) =>
   JSON.parse((await runner(['list', 'plans/adminara.yaml', backup, '--json'], { cwd: root, env })).stdout).backups;
 
@@ -217,13 +218,11 @@ describe.skipIf(!isAble)('adminara', () => {
   it('restores a file by the kind that its name tells', async () => {
     const before = await liveHash();
     // Made by the scripts of the document: a plain dump, and an archive that nothing sealed.
-    const { stdout } = await follow(
+    const { stdout } = await line(
       `redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" --rdb "$BACKUP_DIR/dump" >/dev/null 2>&1 &&
       gzip -c "$BACKUP_DIR/dump" >"$BACKUP_DIR/redis_20240101_020000.rdb.gz" && rm "$BACKUP_DIR/dump" &&
       tar -czf "$BACKUP_DIR/logs_20240101_020000.tar.gz" -C "$APP_DIR/logs" . && echo made`,
-      {
-        env: { ...env, REDISCLI_AUTH: password },
-      },
+      { ...env, REDISCLI_AUTH: password },
     );
     expect(stdout).toBe('made\n');
     copyFileSync(artifacts('config')[0]!, path('backups/config_20240101_020000.tar.gz.enc'));
@@ -276,9 +275,7 @@ describe.skipIf(!isAble)('adminara', () => {
   });
 
   it('asks a person for the checklists, and cron for nothing but its line', async () => {
-    const cron = await follow(`umask 022; ${line('adminara', '--due')}`, {
-      env: { ...env, CRON_LOG: path('cron.log') },
-    });
+    const cron = await line(`umask 022; ${lineOf('adminara', '--due')}`, { ...env, CRON_LOG: path('cron.log') });
     expect(cron.stdout + cron.stderr).toBe('');
     const told = readFileSync(path('cron.log'), 'utf8');
     for (const task of ['weekly-review', 'monthly-review', 'yearly-rotation'])
@@ -286,6 +283,18 @@ describe.skipIf(!isAble)('adminara', () => {
     expect(statSync(path('cron.log')).mode & 0o777).toBe(0o644);
     const unasked = await runner(['restore', 'plans/adminara.yaml', 'redis', '--latest'], { cwd: root, env });
     expect([unasked.exitCode, unasked.stderr]).toEqual([4, expect.stringContaining('this needs --yes')]);
+    const asked = lineOf('adminara', 'redis', '--latest').replace(' --yes', '');
+    const refused = await atTerminal(asked, ['y', 'n'], env);
+    expect([refused.exitCode, refused.stdout], 'the outage is not agreed to').toEqual([
+      2,
+      expect.stringContaining('deploy to the backup region'),
+    ]);
+    const reviewed = await atTerminal('runner apply plans/adminara.yaml monthly-review', ['y', 'yes'], env);
+    expect(reviewed.exitCode, reviewed.stdout).toBe(0);
+    expect(
+      (await line(lineOf('adminara', 'list').replace('list', 'apply').replace(' redis', ' monthly-review --due'), env))
+        .stderr,
+    ).toContain('nothing is due');
   });
 });
 

@@ -77,14 +77,14 @@ export function inOrder(tasks: readonly Task[], destinations: readonly string[])
   });
 }
 
-/** RECOVERY.md is written again by every run that changed the shelf. */
+/** RECOVERY.md is written again by every run that may have changed the shelf: not where nothing was started. */
 export function describeTask(plan: ResolvedPlan, destination: string, needs: Task['needs']): Task {
   return {
     id: `document:${destination}`,
     title: `RECOVERY.md at ${destination}`,
     host: 'local',
     within: [leaseScope(destination)],
-    needs,
+    needs: [{ task: 'preflight', on: 'ok' }, ...needs],
     action: { do: 'document', destination, backups: plan.backups.map(({ name }) => name) },
     outputs: [],
   };

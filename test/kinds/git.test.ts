@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -72,7 +72,22 @@ if (usable) {
       await line?.end();
       await rm(join(path, '..'), { recursive: true, force: true });
     };
-    return { open, ...(line && { network: line.network }), end };
+    // A forge that lets nobody push to what is protected says so by a hook.
+    const guarded = async () => {
+      await mkdir(join(path, 'hooks'), { recursive: true });
+      await writeFile(join(path, 'hooks', 'pre-receive'), '#!/bin/sh\necho nobody may push here >&2; exit 1\n', {
+        mode: 0o755,
+      });
+      return await open();
+    };
+    // What is written at once is pushed at once.
+    const fill = async (names: readonly string[]) => {
+      const destination = await open();
+      await Promise.all(names.map((name) => destination.write(name, Buffer.from('four'))));
+      await destination.close();
+    };
+    const denied = { write: guarded, remove: guarded };
+    return { open, many: 25_000, fill, denied, ...(line && { network: line.network }), end };
   });
 }
 

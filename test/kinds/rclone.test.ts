@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,10 +20,12 @@ import { fileSeals, sectionsOf } from '../../src/destinations/rclone/config.ts';
 import { chosenHash, digestOf } from '../../src/destinations/rclone/digest.ts';
 import { flagProblem } from '../../src/destinations/rclone/flags.ts';
 import { type RcloneSpec, rclone } from '../../src/destinations/rclone/index.ts';
-import { collect, destinationContract, keys, store } from '../contracts/destination.ts';
+import { type Bench, collect, destinationContract, keys, type Network, store } from '../contracts/destination.ts';
+import { bundle } from '../fakes/bundle.ts';
+import { type Fault, type FaultProxy, faultProxy } from '../fakes/fault-proxy.ts';
 import { startWebdav } from '../helpers/emulators.ts';
 import { opening } from '../helpers/opening.ts';
-import { has } from '../helpers/programs.ts';
+import { has, isRoot } from '../helpers/programs.ts';
 
 const made: string[] = [];
 
@@ -55,6 +58,57 @@ async function opened(
 /** What every process of ours could be seen with, by its arguments. */
 const argumentsSeen = () => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
 
+/** The store as somebody else sees it: who is root may do everything. */
+async function asNobody(path: string): Promise<Destination> {
+  const bin = folder();
+  chmodSync(bin, 0o755);
+  const script = ['#!/bin/sh', `PATH=\${PATH#*:}`, 'exec setpriv --reuid=65534 --clear-groups rclone "$@"', ''];
+  writeFileSync(join(bin, 'rclone'), script.join('\n'), { mode: 0o755 });
+  const environment = { ...process.env, HOME: '/', PATH: `${bin}:${process.env.PATH}` };
+  return await opened({ options: { type: 'local' }, path }, {}, environment);
+}
+
+/** A folder in which somebody else may look around, and nothing more; less where a right is to be missing. */
+function rightsOf(path: string): NonNullable<Bench['denied']> {
+  const narrowed = (name: string, mode: number) => async () => {
+    chmodSync(path, 0o755);
+    chmodSync(join(path, name), mode);
+    return await asNobody(path);
+  };
+  return {
+    write: narrowed('held', 0o755),
+    remove: narrowed('held', 0o755),
+    read: narrowed('held/object', 0o600),
+    list: narrowed('held', 0o711),
+  };
+}
+
+const davOf = (url: string, flags: string[]) =>
+  opened({ options: { type: 'webdav', url, vendor: 'other', user: 'shop', pass: { secret: 'dav' } }, flags } as never, {
+    dav: 'secret',
+  });
+
+/** The folder by WebDAV, through a line that can be made bad; nothing is started where nobody asks for it. */
+function badLine(path: string): { network: Network; end(): Promise<void> } {
+  let server: Awaited<ReturnType<typeof startWebdav>> | null = null;
+  let proxy: FaultProxy | null = null;
+  const open = async () => {
+    server = await startWebdav(path, 'shop', 'secret');
+    proxy = await faultProxy({ port: Number(new URL(server.url).port) });
+    return await davOf(`http://127.0.0.1:${proxy.port}`, ['--timeout=5s']);
+  };
+  const set = (fault: Fault | null) => {
+    proxy?.set(fault);
+    if (fault === null) proxy?.drop();
+  };
+  const end = async () => {
+    await proxy?.end();
+    await server?.stop();
+  };
+  return { network: { open, set, patience: 60_000 }, end };
+}
+
+const slow = { timeout: 120_000 };
 const refuses = (key: string) => /\p{Cc}/u.test(key);
 
 describe.skipIf(!has('rclone'))('rclone', () => {
@@ -67,7 +121,30 @@ describe.skipIf(!has('rclone'))('rclone', () => {
         writeFileSync(join(path, name), 'four');
       }
     };
-    return { open, objects: 300, many: 25_000, fill, refuses, end: async () => {} };
+    const denied = isRoot && has('setpriv') ? { denied: rightsOf(path) } : {};
+    const { network, end } = badLine(path);
+    return { open, objects: 300, many: 25_000, fill, refuses, ...denied, network, end };
+  });
+
+  it('gives a store up that falls silent in the middle of an upload, and kills rclone', slow, async () => {
+    const server = await startWebdav(folder(), 'shop', 'secret');
+    const proxy = await faultProxy({ port: Number(new URL(server.url).port) });
+    try {
+      const destination = await davOf(`http://127.0.0.1:${proxy.port}`, ['--timeout=2s']);
+      // rclone takes all of it, and waits for the store with what it has not sent.
+      const sink = await destination.put('data', 'one');
+      proxy.set({ act: 'stall', direction: 'up' });
+      await sink.write([randomBytes(8_000_000)]);
+      await expect(sink.prepare()).rejects.toThrow(/^Destination remote: cannot store data: .*not answered for 2 s/);
+      proxy.set(null);
+      proxy.drop();
+      await sink.abort();
+      expect(argumentsSeen()).not.toContain('rcat --timeout=2s');
+      expect(await keys(destination, '')).toEqual([]);
+    } finally {
+      await proxy.end();
+      await server.stop();
+    }
   });
 
   it('works where the store moves nothing: the key itself is written, and not overwritten', async () => {
@@ -88,18 +165,10 @@ describe.skipIf(!has('rclone'))('rclone', () => {
     const destination = await opened({ options: { type: 'local' }, path });
     for (const key of ['a/1', 'b/1']) await destination.write(key, Buffer.from('x'));
     await destination.close();
-    // Who is root may read everything: rclone looks as somebody else, and goes on after the folder that it may not read.
+    // rclone goes on after the folder that it may not read.
     execFileSync('chmod', ['700', join(path, 'b')]);
     execFileSync('chmod', ['755', path, join(path, 'a')]);
-    const bin = folder();
-    execFileSync('chmod', ['755', bin]);
-    writeFileSync(
-      join(bin, 'rclone'),
-      ['#!/bin/sh', `PATH=\${PATH#*:}`, 'exec setpriv --reuid=65534 --clear-groups rclone "$@"', ''].join('\n'),
-      { mode: 0o755 },
-    );
-    const environment = { ...process.env, HOME: '/', PATH: `${bin}:${process.env.PATH}` };
-    const nobody = await opened({ options: { type: 'local' }, path }, {}, environment);
+    const nobody = await asNobody(path);
     await expect(keys(nobody, '')).rejects.toThrow(/a part of the listing is missing|permission denied/);
     expect(await keys(nobody, 'a/')).toEqual(['a/1']);
   });
@@ -170,14 +239,18 @@ describe.skipIf(!has('rclone'))('rclone is told', () => {
     expect(readdirSync(temporary)).toEqual([]);
     // As a killed runner leaves it.
     const script = `import { rclone } from ${JSON.stringify(join(import.meta.dirname, '../../src/destinations/rclone/index.ts'))};
+      import { readdirSync } from 'node:fs';
       await rclone.open('remote', { type: 'rclone', remote: 'plain', config: { secret: 'x' } }, {
         readSecret: async () => process.env.TEXT, environment: process.env, purpose: 'use' });
-      process.kill(process.pid, 'SIGKILL');`;
+      process.stdout.write(String(readdirSync(process.env.TMPDIR).length), () => process.kill(process.pid, 'SIGKILL'));`;
+    const entry = join(folder(), 'entry.ts');
+    writeFileSync(entry, script);
+    // Beside the packages that it needs.
+    const below = mkdtempSync(join(import.meta.dirname, '../../node_modules/.runner-rclone-'));
+    made.push(below);
     const env = { ...environment, TEXT: config.config };
-    const words = ['--experimental-strip-types', '--input-type=module', '-e', script];
-    try {
-      execFileSync(process.execPath, words, { env, stdio: 'ignore' });
-    } catch {}
+    const { stdout, signal } = spawnSync(process.execPath, [await bundle(entry, below)], { env, encoding: 'utf8' });
+    expect([stdout, signal]).toEqual(['1', 'SIGKILL']);
     for (let tries = 0; tries < 100 && readdirSync(temporary).length > 0; tries += 1) await sleep(50);
     expect(readdirSync(temporary)).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { KeyExists } from '../../src/destination.ts';
+import { faultOf } from '../../src/destinations/restic/faults.ts';
 import { type ResticSpec, restic } from '../../src/destinations/restic/index.ts';
 import { readSnapshots } from '../../src/destinations/restic/snapshots.ts';
 import { checks, collect, destinationContract, keys, store } from '../contracts/destination.ts';
@@ -58,6 +59,17 @@ const telling =
 describe.skipIf(!has('restic') || versions.length < 2)('the restic of today', slow, () => {
   for (const check of checks.filter(({ name }) => telling.test(name)))
     it(check.name, () => check.run(bench(versions.at(-1)!.path)));
+});
+
+it('a server that is away is told in the words of the ssh that restic starts, where it hands them on', () => {
+  const said = [
+    'subprocess ssh: ssh: Could not resolve hostname nas: Name or service not known',
+    'Fatal: unable to open repository at sftp:nas:/srv: unable to start the sftp session, error: EOF',
+  ];
+  const ended = { exitCode: 1, stderr: `${said.join('\n')}\n` };
+  expect(faultOf({ name: 'deep', repository: 'sftp:nas:/srv' }, 'list the snapshots', ended).message).toBe(
+    'Destination deep: restic could not list the snapshots (sftp:nas:/srv): ssh: Could not resolve hostname nas: Name or service not known.',
+  );
 });
 
 describe.skipIf(!has('restic', 'rclone'))('a repository that is not a folder of this machine', slow, () => {

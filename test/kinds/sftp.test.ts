@@ -344,6 +344,21 @@ describe.skipIf(!hasSftp)('sftp, when the server cannot be had', () => {
     await refused({ key: join(folder, 'open') }).toThrow(/others may read the key .*open, .*chmod 600/);
   });
 
+  it('because its name is not known, in one line', async () => {
+    const open = opened(specOf(server, '/srv/b', { host: 'nowhere.invalid' }));
+    await expect(open).rejects.toThrow(/its name is not known \([^\r\n]*\)\.$/);
+  });
+
+  it('because a file is where its folder should be', async () => {
+    const path = join(temporary(), 'file');
+    writeFileSync(path, '');
+    const destination = await opened(specOf(server, path));
+    await expect(destination.write('a/b', Buffer.from('x'))).rejects.toThrow(
+      `${path} is a file, and a folder is wanted there: correct "path".`,
+    );
+    await destination.close();
+  });
+
   it('because nothing listens there', async () => {
     await refused({ port: await freePort() }).toThrow(/nothing listens there \(connection refused\)\.$/);
   });

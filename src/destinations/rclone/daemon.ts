@@ -18,6 +18,8 @@ export type DaemonOptions = {
   environment: Record<string, string>;
   flags: readonly string[];
   privateFolder: string | null;
+  /** Seconds for which the answer to something small is waited for. */
+  patience: number;
 };
 
 /**
@@ -70,7 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // What nobody closes must not keep the runner alive; at its end the pipe tells.
     child.unref();
     for (const stream of [child.stdin, child.stderr]) (stream as unknown as { unref?(): void }).unref?.();
-    const client = new Client(url, `${user}:${password}`, () => errors.ended);
+    const client = new Client(url, `${user}:${password}`, () => errors.ended, options.patience);
     return {
       client,
       close: async () => {

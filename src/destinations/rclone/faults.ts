@@ -14,6 +14,14 @@ export class Cut extends Fault {
   override readonly name = 'Cut';
 }
 
+/** No answer at all, for so many seconds. */
+export class Silent extends Fault {
+  override readonly name = 'Silent';
+  constructor(seconds: number) {
+    super(`it has not answered for ${seconds} s; a slower one is waited for by \`flags: [--timeout=10m]\``);
+  }
+}
+
 /** Backends without folders have no other word for a bucket that is not there. */
 export const isFolderMissing = (error: unknown) => error instanceof Fault && /directory not found/i.test(error.said);
 
@@ -55,12 +63,12 @@ const reasons: [RegExp, string][] = [
 export function explained(error: unknown, name: string, doing: string, what: string): Error {
   if (!(error instanceof Fault)) return error as Error;
   const said = plainly(error.said);
+  const sentence = (because: string) =>
+    new RunnerError(`Destination ${name}: cannot ${doing} ${what}: ${because.replace(/\.+$/, '')}.`, { cause: error });
+  if (error instanceof Silent) return sentence(said);
   const why = reasons.find(([pattern]) => pattern.test(said))?.[1];
   const quoted = said === '' ? 'rclone did not say why' : `rclone says: ${said}`;
-  const because = why === undefined ? quoted : `${why} (${quoted})`;
-  return new RunnerError(`Destination ${name}: cannot ${doing} ${what}: ${because.replace(/\.+$/, '')}.`, {
-    cause: error,
-  });
+  return sentence(why === undefined ? quoted : `${why} (${quoted})`);
 }
 
 /** One line without times, levels and the signed parts of URLs. */

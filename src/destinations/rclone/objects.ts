@@ -3,6 +3,8 @@ import { KeyMissing } from '../../destination.ts';
 import type { Client } from './client.ts';
 import { chosenHash, type HashKind } from './digest.ts';
 import { Fault, isFolderMissing, isMissing } from './faults.ts';
+import { temporaryFolder } from './keys.ts';
+import { type Attend, attending } from './silence.ts';
 
 export type Found = { key: string; size: number; modified: Date; class?: string; hash?: string };
 
@@ -21,14 +23,22 @@ type Item = { Path: string; Size: number; ModTime: string; Tier?: string; Hashes
 
 const brief = { filesOnly: true, noMimeType: true };
 
+/** Seconds between two questions to a store that is at work. */
+const pause = 30;
+
 export class Objects {
   private listings = 0;
+  /** Waits for what may take long, as long as the store answers something small. */
+  readonly attend: Attend;
 
   constructor(
     private readonly client: Client,
     private readonly root: string,
     private readonly mustExist: boolean,
-  ) {}
+    patience: number,
+  ) {
+    this.attend = attending(() => this.stat(`${temporaryFolder}none`), Math.min(pause, patience));
+  }
 
   async abilities(): Promise<Abilities> {
     const info = (await this.client.call('operations/fsinfo', { fs: this.root })) as {
@@ -45,7 +55,10 @@ export class Objects {
   async stat(key: string, hash: HashKind | null = null): Promise<Found | null> {
     const opt = { ...brief, ...(hash === null ? {} : { showHash: true, hashTypes: [hash] }) };
     try {
-      const { item } = await this.client.call('operations/stat', { fs: this.root, remote: key, opt });
+      const question = { fs: this.root, remote: key, opt };
+      const ask = (signal?: AbortSignal) => this.client.call('operations/stat', question, signal);
+      // Some read the whole object for its hash.
+      const { item } = await (hash === null ? ask() : this.attend(ask));
       return item ? foundOf(item as Item, hash) : null;
     } catch (error) {
       if (isMissing(error)) return null;
@@ -76,12 +89,8 @@ export class Objects {
   private async listed(folder: string): Promise<Found[]> {
     const group = `list-${++this.listings}`;
     try {
-      const { list } = await this.client.call('operations/list', {
-        fs: this.root,
-        remote: folder,
-        opt: { ...brief, recurse: true },
-        _group: group,
-      });
+      const question = { fs: this.root, remote: folder, opt: { ...brief, recurse: true }, _group: group };
+      const { list } = await this.attend((signal) => this.client.call('operations/list', question, signal));
       const { errors, lastError } = await this.client.call('core/stats', { group });
       if (errors) throw new Fault(`a part of the listing is missing: ${lastError}`);
       return (list as Item[]).map((item) => foundOf(item, null));
@@ -119,7 +128,7 @@ export class Objects {
 
   async rename(from: string, to: string, by: 'move' | 'copy'): Promise<void> {
     const places = { srcFs: this.root, srcRemote: from, dstFs: this.root, dstRemote: to };
-    await this.client.call(`operations/${by}file`, places);
+    await this.attend((signal) => this.client.call(`operations/${by}file`, places, signal));
     if (by === 'copy') await this.remove(from);
   }
 

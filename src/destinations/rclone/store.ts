@@ -21,6 +21,7 @@ import { Cut, explained, Fault } from './faults.ts';
 import { checkRcloneKey, isSmallTemporary, markOf, smallAttempt, temporaryFolder, temporaryOf } from './keys.ts';
 import { type Abilities, Objects } from './objects.ts';
 import { below, environmentOf, type Remote } from './remote.ts';
+import { patienceOf } from './silence.ts';
 import { RcloneSink } from './sink.ts';
 import { download, type Streams, upload } from './streams.ts';
 
@@ -31,11 +32,13 @@ export async function openRclone(name: string, remote: Remote, opening: Opening)
   const environment = environmentOf(remote, configFile, opening.environment);
   let daemon: Daemon | null = null;
   try {
-    daemon = await startDaemon({ environment, flags: remote.flags, privateFolder });
-    const objects = new Objects(daemon.client, remote.root, remote.mustExist === true);
+    const { flags } = remote;
+    const patience = patienceOf(flags);
+    daemon = await startDaemon({ environment, flags, privateFolder, patience });
+    const objects = new Objects(daemon.client, remote.root, remote.mustExist === true, patience);
     const abilities = await objects.abilities();
     if (remote.mustExist) await objects.top();
-    return new RcloneStore(name, remote, { environment, flags: remote.flags }, daemon, objects, abilities);
+    return new RcloneStore(name, remote, { environment, flags, attend: objects.attend }, daemon, objects, abilities);
   } catch (error) {
     await daemon?.close();
     throw explained(error, name, 'open', remote.place);

@@ -1,8 +1,14 @@
 /** Streams in and out, each by an rclone of its own: it can be killed, and its exit says whether everything was done. */
 import { Readable } from 'node:stream';
 import { Fault, lastWords } from './faults.ts';
+import type { Attend } from './silence.ts';
 
-export type Streams = { environment: Record<string, string>; flags: readonly string[] };
+export type Streams = {
+  environment: Record<string, string>;
+  flags: readonly string[];
+  /** Watches the store while one is under way; rclone is killed when it falls silent. */
+  attend: Attend;
+};
 
 /** An upload on its way. */
 export type Upload = {
@@ -14,7 +20,12 @@ export type Upload = {
   kill(): Promise<void>;
 };
 
-async function start(argv: string[], { environment }: Streams, stdin: 'pipe' | 'ignore', stdout: 'pipe' | 'ignore') {
+async function start(
+  argv: string[],
+  { environment, attend }: Streams,
+  stdin: 'pipe' | 'ignore',
+  stdout: 'pipe' | 'ignore',
+) {
   const { execa } = await import('execa');
   const child = execa('rclone', argv, {
     env: environment,
@@ -32,8 +43,11 @@ async function start(argv: string[], { environment }: Streams, stdin: 'pipe' | '
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-16_384);
   });
-  const ended = child.then(({ exitCode, signal, message }) => {
+  const ended = attend(async (silent) => {
+    silent.addEventListener('abort', () => child.kill('SIGKILL'));
+    const { exitCode, signal, message } = await child;
     if (exitCode === 0) return null;
+    if (silent.aborted) return silent.reason as Fault;
     const how = exitCode === undefined ? `it ended by ${signal ?? message ?? 'itself'}` : `exit code ${exitCode}`;
     return new Fault(lastWords(said) || how);
   });

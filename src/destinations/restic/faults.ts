@@ -84,7 +84,9 @@ function reason({ stderr, exitCode, signal, timedOut }: Ended): string {
   const answer = timedOut || /context canceled/.test(stderr) ? lastAnswer(lines) : undefined;
   if (answer !== undefined) return answer.replace(/\.+$/, '').slice(0, 500);
   if (timedOut) return 'it gave no answer in time';
-  const told = lines.findLast((line) => /^(Fatal|error|unable)/i.test(messageOf(line))) ?? lines.at(-1);
+  // What restic starts says why it left; restic itself only that it did.
+  const helper = lines.findLast((line) => /^subprocess /.test(line))?.replace(/^subprocess \S+ /, '');
+  const told = helper ?? lines.findLast((line) => /^(Fatal|error|unable)/i.test(messageOf(line))) ?? lines.at(-1);
   if (told !== undefined)
     return messageOf(told)
       .replace(/^Fatal: /, '')

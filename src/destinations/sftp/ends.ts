@@ -57,12 +57,13 @@ const sayings: Saying[] = [
 
 /** The end of a session. `spoke`: the server had answered before. */
 export function endOf(host: SshHost, said: string, spoke: boolean): Ended {
+  const plain = said.replaceAll('\r', '');
   for (const { said: pattern, means, passes } of spoke ? [] : sayings) {
-    const found = pattern.exec(said);
+    const found = pattern.exec(plain);
     if (found)
       return new Ended(`${hostLabel(host)} cannot be reached: ${means(host, found)}`, passes ? 'away' : 'never');
   }
-  const words = said
+  const words = plain
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')

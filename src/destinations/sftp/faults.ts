@@ -5,7 +5,7 @@ import { RunnerError } from '../../diagnostic.ts';
 import { formatSize } from '../../units.ts';
 import type { Files } from './files.ts';
 import { Ended, Refused } from './session.ts';
-import { Status } from './wire.ts';
+import { isFolder, Status } from './wire.ts';
 
 const reasons: Record<number, string> = {
   [Status.missing]: 'it, or a folder on the way to it, is not there',
@@ -40,6 +40,8 @@ export async function explained(
 /** One word for everything else: what it may mean is asked of the file system. */
 async function failure(error: Refused, path: string, files: Files | null): Promise<string> {
   try {
+    const file = files && (await fileOnTheWay(files, path));
+    if (file) return `${file} is a file, and a folder is wanted there: correct "path"`;
     const space = files?.offers('space') ? await files.space(dirname(path)) : null;
     if (space?.readOnly) return 'that file system is mounted read-only';
     if (space && space.free < scarce)
@@ -47,6 +49,15 @@ async function failure(error: Refused, path: string, files: Files | null): Promi
   } catch {}
   const said = error.message === '' ? 'Failure' : error.message;
   return `its server says no more than "${said}": a full disk or quota, or a fault of the disk; its log may tell`;
+}
+
+/** The first thing above a path that is there, if that is no folder. */
+async function fileOnTheWay(files: Files, path: string): Promise<string | null> {
+  for (let at = dirname(path); at !== dirname(at); at = dirname(at)) {
+    const there = await files.stat(at);
+    if (there) return isFolder(there) ? null : at;
+  }
+  return null;
 }
 
 /** Does again what may be done twice, when the session ended in the middle of it. */

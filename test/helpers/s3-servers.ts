@@ -54,6 +54,8 @@ export type ServerOptions = {
   /** MinIO takes customer keys over TLS only. */
   tls?: boolean;
   environment?: Record<string, string>;
+  /** What it holds lies on a file system of that size (`24m`), where one can be mounted. */
+  room?: string;
 };
 
 const programs = { minio: 'minio', versitygw: 'versitygw', moto: 'moto_server' };
@@ -69,6 +71,13 @@ export const hasEngine = (engine: Engine): boolean =>
 export async function startS3(engine: Engine, options: ServerOptions = {}): Promise<S3Server> {
   const folder = temporaryDirectory(`${engine}-`);
   const keys: Keys = { id: 'owner', secret: randomBytes(15).toString('hex') };
+  const data = join(folder.path, 'data');
+  mkdirSync(data);
+  if (options.room) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${options.room}`, 'none', data]);
+  const remove = () => {
+    if (options.room) execFileSync('umount', ['-l', data]);
+    folder.remove();
+  };
   const ca = options.tls ? makeCertificate(join(folder.path, 'certificates')) : undefined;
   for (let attempt = 1; ; attempt += 1) {
     const reached = reach(engine, await freePort(), keys, ca);
@@ -85,13 +94,13 @@ export async function startS3(engine: Engine, options: ServerOptions = {}): Prom
       };
       const stop = async () => {
         await halt();
-        folder.remove();
+        remove();
       };
       return { ...reached, halt, start: again, stop };
     } catch (error) {
       // Another may have taken the port between its choice and its use.
       if (attempt < 4) continue;
-      folder.remove();
+      remove();
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
 /** What mongodump and mongorestore are told. */
 import type { Argument, Command, Recipe } from '../../graph.ts';
 import type { CapturePlan, Facts, RestoreOptions, Target } from '../../kind.ts';
@@ -89,6 +90,13 @@ function everything(spec: Spec, facts: Facts, options: RestoreOptions): Argument
   return ['--oplogReplay', ...(limit === undefined ? [] : [`--oplogLimit=${limit}`])];
 }
 
+function noOplog(): RunnerError {
+  const why = 'this is none: a dump of one database has no oplog, nor has one of a server that is no replica set';
+  return new RunnerError(`oplog-limit ends the replay of a dump of all of a server, and ${why}`, {
+    exitCode: ExitCode.usage,
+  });
+}
+
 /** Databases under names that begin with a text; what belongs to the server stays as it is there. */
 function prefixed(prefix: Argument): Argument[] {
   return [
@@ -106,6 +114,7 @@ export function restore(
   { program = 'mongorestore', drop = false }: { program?: string; drop?: boolean } = {},
 ): Recipe {
   const { database, users } = spec;
+  if (options['oplog-limit'] !== undefined && (database !== undefined || !hasOplog(spec, facts))) throw noOplog();
   const which =
     database !== undefined
       ? renaming(database, target, facts)

@@ -125,7 +125,7 @@ describe.skipIf(!isAble)('adminara', () => {
       APP_URL: application.url,
       BACKUP_DIR: path('backups'),
       BACKUP_ENCRYPTION_KEY: 'your-secure-key',
-      HEALTH_WITHIN: '5s',
+      HEALTH_WITHIN: '10s',
     };
   });
   afterAll(async () => {

@@ -18,6 +18,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { fileSeals, sectionsOf } from '../../src/destinations/rclone/config.ts';
 import { chosenHash, digestOf } from '../../src/destinations/rclone/digest.ts';
+import { explained, Fault as RcloneFault } from '../../src/destinations/rclone/faults.ts';
 import { flagProblem } from '../../src/destinations/rclone/flags.ts';
 import { type RcloneSpec, rclone } from '../../src/destinations/rclone/index.ts';
 import { type Bench, collect, destinationContract, keys, type Network, store } from '../contracts/destination.ts';
@@ -333,6 +334,27 @@ describe('what rclone is asked', () => {
       for (const part of ['a', 'bc']) digest.update(Buffer.from(part));
       expect(digest.hex()).toBe(sum);
     }
+  });
+
+  it('has a path that does not depend on where runner is started', () => {
+    const problems = (options: object, path?: string) =>
+      rclone
+        .requirements('disk', { type: 'rclone', options, path } as RcloneSpec)
+        .filter(({ need }) => need === 'fact');
+    for (const path of ['backups', './b', undefined])
+      expect(problems({ type: 'local' }, path)).toMatchObject([
+        { problem: expect.stringMatching(/must begin with "\/"/) },
+      ]);
+    expect([...problems({ type: 'local' }, '/srv'), ...problems({ type: 'webdav' }, 'srv')]).toEqual([]);
+  });
+
+  it('is told without what only its makers understand', () => {
+    const said =
+      '-> github.com/Azure/azure-storage-blob-go/azblob.newStorageError, github.com/Azure/azure-storage-blob-go/azblob/zc_storage_error.go:42\n===== RESPONSE ERROR (ServiceCode=AuthorizationFailure) =====\nDescription=403 Server failed to authenticate, Details: HEAD http://x/y?sig=abc';
+    const { message } = explained(new RcloneFault(said), 'cloud', 'open', 'shop');
+    expect(message).toBe(
+      'Destination cloud: cannot open shop: the credentials are not accepted there, or may not do that (rclone says: AuthorizationFailure: 403 Server failed to authenticate, Details: HEAD http://x/y?…).',
+    );
   });
 
   it('is a line for a person: options that are secrets are variables to fill in', () => {

@@ -71,9 +71,11 @@ export function explained(error: unknown, name: string, doing: string, what: str
   return sentence(why === undefined ? quoted : `${why} (${quoted})`);
 }
 
-/** One line without times, levels and the signed parts of URLs. */
+/** One line without times, levels, places in somebody's source, and the signed parts of URLs. */
 function plainly(said: string): string {
   return said
+    .replaceAll(/(?:-> )?github\.com\/\S+ \S+\.go:\d+\s*/g, '')
+    .replaceAll(/=+ RESPONSE ERROR \(ServiceCode=(\w*)\) =+\s*(?:Description=)?/g, '$1: ')
     .replaceAll(/(https?:\/\/[^\s"'?]+)\?[^\s"']*/g, '$1?…')
     .replaceAll(/\s+/g, ' ')
     .trim()

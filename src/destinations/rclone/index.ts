@@ -31,6 +31,11 @@ export const rclone: DestinationKind<RcloneSpec> = {
       all.push({ need: 'path', path: config, what: 'file', why: 'it is the configuration of rclone' });
     if (remote !== undefined && options)
       all.push({ need: 'fact', problem: `destination "${name}" has \`remote\` and \`options\`: name one of them` });
+    if (options?.type === 'local' && !spec.path?.startsWith('/'))
+      all.push({
+        need: 'fact',
+        problem: `destination "${name}": \`path\` must begin with "/", or it depends on where runner is started`,
+      });
     return all;
   },
 

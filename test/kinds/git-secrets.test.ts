@@ -57,6 +57,19 @@ const planted: [kind: string, name: string, line: number, text: string][] = [
   ['a password', 'config.yaml', 3, 'db:\n  user: shop\n  password: hunter22\n'],
   ['a password', 'appsettings.json', 1, '{"Smtp": {"Host": "mail", "Password": "hunter22"}}'],
   ['a password', '.pgpass', 2, '# host\ndb:5432:shop:shop:hunter22\n'],
+  ['a key', 'config/secrets.yml', 2, of('production:\n  secret_key', '_base: 3f1c9e0b7a6d5e4f3c2b1a09\n')],
+  ['a key', 'shop/env', 1, of('APP_KEY=base', '64:', base64(word(32)))],
+  ['a Shopify token', 'shop.rb', 1, of('x = "shp', 'at_0123456789abcdef0123456789abcdef"')],
+  ['a key of one-time passwords', 'otp.txt', 1, of('otpauth://totp/shop?sec', 'ret=JBSWY3DPEHPK3PXPABCD')],
+  ['a password', 'backup.sh', 1, of('mysqldump -uroot -p', 'S3cretPass9 shop > x.sql\n')],
+  ['a password', 'deploy.sh', 1, of("sshpass -p 'S3c", "ret!9' ssh root@host\n")],
+  ['a password', 'postfix/sasl_passwd', 1, '[smtp.example.org]:587 shop:Tr0ub4dor\n'],
+  ['a password', 'exim4/passwd.client', 1, 'smtp.example.org:shop:Tr0ub4dor\n'],
+  ['a password', 'snmpd.conf', 1, 'createUser mon SHA "Auth9Pass" AES "Priv9Pass"\n'],
+  ['a password', 'users.acl', 1, 'user shop on >Tr0ub4dor9 ~* +@all\n'],
+  ['a password', 'fstab', 1, '//nas/share /mnt cifs username=shop,password=hunter22,uid=0 0 0\n'],
+  ['a password', 'ipsec.secrets', 1, '@gate @home : PSK "correct horse"\n'],
+  ['a password', 'mail/authinfo', 1, 'AuthInfo:mail "U:shop" "P:hunter22"\n'],
   ['a password', '.netrc', 1, of('machine git.example.org login ada pass', 'word hunter22\n')],
   ['a token', 'kubeconfig', 2, `users:\n- user: { token: ${word(40)} }\n`],
   ['a private key', 'kubeconfig-2', 1, `    client-key-data: ${base64(word(200))}\n`],
@@ -75,6 +88,16 @@ const planted: [kind: string, name: string, line: number, text: string][] = [
 
 const innocent: [name: string, text: string][] = [
   ['ssl/site.crt', armour('CERTIFICATE')],
+  [
+    'dump.sh',
+    'mysqldump -uroot -p"$MYSQL_PASSWORD" shop\nmysql -p\nmkdir -p /srv/x\nsshpass -e ssh x\nsshpass -p "$PW" ssh x\n',
+  ],
+  ['postfix/sasl_passwd', '# [smtp.example.org]:587 user:password\n'],
+  [
+    'shop/app.yml',
+    'app_key_file: /run/app\ncache_key: user-list-2024\nprimary_key: id\nsecret_key_base: <%= ENV["BASE"] %>\n',
+  ],
+  ['redis/users.acl', 'user default off\nuser shop on nopass ~* +@all\n'],
   ['ssh/id_ed25519.pub', `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${word(43)} ada@example.org\n`],
   ['pub.asc', armour('PGP PUBLIC KEY BLOCK')],
   [

@@ -1,4 +1,5 @@
 /** `password = value` in whatever a configuration is written in: .env, INI, YAML, JSON, XML, scripts. */
+import { passwordsIn } from './lines.ts';
 import { isReference, looksMade } from './values.ts';
 
 const single = new Set(
@@ -15,7 +16,7 @@ const joined =
   /(?:password|passwd|passphrase|apikey|secretkey|accesskey|privatekey|authkey|authtoken|accesstoken|secrettoken|requirepass|masterauth)$/;
 /** What may follow the word in a name without changing what it is. */
 const tails = new Set(
-  'prod production live staging stage dev development test default main primary old new plain value base64 data'.split(
+  'prod production live staging stage dev development test default main primary old new plain value base base64 data'.split(
     ' ',
   ),
 );
@@ -40,7 +41,7 @@ export function namesSecret(name: string): boolean {
 const assignment =
   /(?<![\w$])([A-Za-z_$][\w$.-]{0,100})["']?\]?\s{0,40}(?:=>|:=|\?=|=|:)\s{0,40}("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|!\w+\s+\S+|[^\s,;}#&"']+)/g;
 /** Most lines hold none of these, and need no closer look. */
-const hint = /pass|pwd|pw\b|secret|token|key|psk|cred|auth|user|-u\b|bindpw|rootpw/i;
+const hint = /pass|pwd|pw\b|secret|token|key|psk|cred|auth|user|-u\b|bindpw|rootpw|mysql|mariadb/i;
 const element = /<([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>([^<>]+)<\//g;
 const attribute = /<[^<>]{0,200}\b(?:name|key)=["']([^"'<>]+)["'][^<>]{0,200}\bvalue=["']([^"'<>]*)["']/gi;
 /** `define('DB_PASSWORD', 'hunter2')` */
@@ -48,15 +49,14 @@ const defined = /\(\s*["']([\w.-]+)["']\s*,\s*["']([^"']+)["']\s*\)/g;
 /** Settings whose name and value have only a blank between them. */
 const spaced =
   /^\s*(requirepass|masterauth|bindpw|rootbindpw|rootpw|ldap_default_authtok|sasl_password|secret|enable secret|--?password)\s+("[^"]*"|'[^']*'|\S+)\s*$/i;
-const machine = /\bmachine\s+\S+.*\bpassword\s+(\S+)/;
-const flag = /(?:^|\s)(?:-u|--user)[ =]["']?[^\s:"']+:([^\s"']+)/;
 
 export type Language = 'settings' | 'code' | 'prose';
 
 /** Kinds of the secrets that are assigned in a line. */
 export function assignmentsIn(line: string, language: Language): string[] {
   if (!hint.test(line)) return [];
-  const talk = language === 'prose' || /^\s*(?:#|\/\/|;|--\s|\*|rem\s|<!--)/i.test(line);
+  // `//nas/share` is no comment.
+  const talk = language === 'prose' || /^\s*(?:#|\/\/(?![\w.-]+\/\S)|;|--\s|\*|rem\s|<!--)/i.test(line);
   const counts = (value: string) => isSecret(value) && (!talk || looksMade(value));
   const found: string[] = [];
   for (const [, name, raw] of line.matchAll(assignment)) {
@@ -69,7 +69,7 @@ export function assignmentsIn(line: string, language: Language): string[] {
   }
   const pairsOfText = [...line.matchAll(element), ...line.matchAll(attribute), ...line.matchAll(defined)];
   for (const [, name, value] of pairsOfText) if (namesSecret(name!) && counts(value!.trim())) found.push(kindOf(name!));
-  const others = [spaced.exec(line)?.[2], machine.exec(line)?.[1], flag.exec(line)?.[1]];
+  const others = [spaced.exec(line)?.[2], ...passwordsIn(line)];
   for (const value of others) if (value !== undefined && counts(unquoted(value))) found.push('a password');
   return [...new Set(found)];
 }

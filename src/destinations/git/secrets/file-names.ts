@@ -26,7 +26,7 @@ export function languageOf(path: string): Language {
   return code.test(path) ? 'code' : prose.test(path) ? 'prose' : 'settings';
 }
 
-/** Lines of files whose place on the line says what is a password: .pgpass, .htpasswd, .netrc. */
+/** Lines of files whose place on the line says what is a password: .pgpass, .htpasswd, .netrc and their like. */
 export function placesIn(path: string, line: string): string[] {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (line.trimStart().startsWith('#') || line.trim() === '') return [];
@@ -34,5 +34,8 @@ export function placesIn(path: string, line: string): string[] {
   if (/htpasswd/.test(name) && /^[^:\s]+:\S{8,}$/.test(line)) return ['a password hash'];
   if (/^[._]?netrc$/.test(name) && /^\s*password\s+\S+/.test(line)) return ['a password'];
   if (/chap-secrets|pap-secrets$/.test(name) && /^\s*\S+\s+\S+\s+\S+/.test(line)) return ['a password'];
+  if (/^(?:sasl_passwd|passwd\.client)$/.test(name) && /^\S+[\s:]\s*[^\s:]+:\S+$/.test(line.trim()))
+    return ['a password'];
+  if (/^ipsec\.(?:.+\.)?secrets$/.test(name) && /:\s*(?:PSK|XAUTH|EAP)\s+\S/i.test(line)) return ['a password'];
   return [];
 }

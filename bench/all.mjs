@@ -4,7 +4,18 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './measure.mjs';
 
-const names = ['startup', 'retention', 'listing', 'capture', 'memory', 'fan-out', 'databases', 's3', 'sftp'];
+const names = [
+  'startup',
+  'retention',
+  'listing',
+  'listing-s3',
+  'capture',
+  'memory',
+  'fan-out',
+  'databases',
+  's3',
+  'sftp',
+];
 const missed = names.filter((name) => {
   console.log(`\n== ${name}`);
   const { status } = spawnSync(process.execPath, [join(root, 'bench', `${name}.mjs`)], { stdio: 'inherit' });

@@ -10,6 +10,7 @@ import { fewerOffSite } from './fewer-off-site.ts';
 import { groupMembers } from './group-members.ts';
 import { layoutCollision } from './layout-collision.ts';
 import { lockOutlivesRetention } from './lock-outlives-retention.ts';
+import { lockWithoutDate } from './lock-without-date.ts';
 import { noEffect } from './no-effect.ts';
 import { noRestoreTest } from './no-restore-test.ts';
 import { noScratch } from './no-scratch.ts';
@@ -47,6 +48,7 @@ export const rules: readonly Rule[] = [
   rpoUnreachable,
   retentionKeepsNothing,
   lockOutlivesRetention,
+  lockWithoutDate,
   fewerCopies,
   fewerMedia,
   fewerOffSite,

@@ -281,6 +281,20 @@ ${backups}`;
       expect(await said('lock-outlives-retention', right)).toEqual([]);
   });
 
+  it('lock-without-date: a lock for as long as a retention that says no time', async () => {
+    const locked = (retention: string) =>
+      planWith({ backup: `${daily}${retention}` }).replace(
+        '{ type: local, path: /srv/backups }',
+        '{ type: s3, bucket: vault, object-lock: { mode: compliance, for: retention } }',
+      );
+    expect(await said('lock-without-date', locked('    retention: { last: 3, daily: 7 }\n'))).toEqual([
+      '12:16 "main" locks no backup of "db": it locks them for as long as the retention says, and that counts them, and says no time [a retention with a time (daily: 30d), or a lock with one (for: 30d)]',
+    ]);
+    expect((await said('lock-without-date', locked('')))[0]).toMatch(/and that keeps them for ever/);
+    for (const right of ['within: 7d', 'last: 3, monthly: 1y'])
+      expect(await said('lock-without-date', locked(`    retention: { ${right} }\n`))).toEqual([]);
+  });
+
   it('no-restore-test: advice', async () => {
     expect(await said('no-restore-test', elsewhere('    destinations: [nas]\n'))).toEqual([
       '7:3 backup "db" is never restored to prove that it can be [verify: [{ restore: { every: 7d } }]]',

@@ -10,8 +10,8 @@ import { freePort } from './ssh.ts';
 
 export type Emulator = {
   port: number;
-  /** A new bucket or container. */
-  bucket(): Promise<string>;
+  /** A new bucket or container; its own name by default. */
+  bucket(name?: string): Promise<string>;
   /** Members of a plan's destination of that bucket. */
   spec(bucket: string): Record<string, unknown>;
   /** Ends it as a dead machine would; `start` brings it back. */
@@ -100,8 +100,7 @@ async function emulator(port: number, argv: string[], url: string, kind: Kind): 
   const { halt, start } = await served(argv, url);
   return {
     port,
-    bucket: async () => {
-      const name = `bucket-${process.pid}-${++buckets}`;
+    bucket: async (name = `bucket-${process.pid}-${++buckets}`) => {
       const made = await kind.create(name);
       if (!made.ok) throw new Error(`${name}: ${made.status} ${await made.text()}`);
       return name;

@@ -6,7 +6,8 @@ import { root } from './page.ts';
 /** Writes the plan of one backup of the committed `plan`, with what it expects and nothing to be proven; the file's path. */
 export function overlay(folder: string, plan: string, backup: string, others: string[], without: string[]): string {
   const nothing = (names: string[]) => Object.fromEntries(names.map((name) => [name, null]));
-  const source = { type: 'command', run: ['head', '-c', `$${'{BYTES}'}`, '/dev/zero'] };
+  const script = 'sleep "$${SLEEP:-0}"; exec head -c "$$BYTES" /dev/zero';
+  const source = { type: 'command', run: ['sh', '-c', script] };
   const whole = {
     version: 1,
     objectives: null,

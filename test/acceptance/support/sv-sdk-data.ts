@@ -9,8 +9,7 @@ export const messages = process.env.PROOF === 'full' ? 1_200_000 : 3_000;
 
 const tables = ['auth.users', 'auth.sessions', 'email.templates', 'email.messages'];
 
-/** Rows that do not compress: a backup of them is as large as they are. */
-const makeTables = (count: number) => `
+const makeTables = `
 create schema auth; create schema email;
 create table auth.users (id int primary key, email text not null unique, created_at timestamptz not null default now());
 create table auth.sessions (id int primary key, user_id int not null, token text not null);
@@ -18,13 +17,16 @@ create table email.templates (name text primary key, body text not null);
 create table email.messages (id int primary key, user_id int not null, body text not null);
 insert into auth.users select i, 'user' || i || '@example.com' from generate_series(1, 2000) i;
 insert into auth.sessions select i, i, md5(i::text) from generate_series(1, 2000) i;
-insert into email.templates select 'template-' || i, repeat('Dear {{name}}! ', 20) from generate_series(1, 20) i;
-insert into email.messages select i, 1 + i % 2000,
-  (select string_agg(md5(random()::text || i || j), '') from generate_series(1, 28) j) from generate_series(1, ${count}) i`;
+insert into email.templates select 'template-' || i, repeat('Dear {{name}}! ', 20) from generate_series(1, 20) i`;
+
+/** Rows that hardly compress, in statements of some seconds each. */
+const makeMessages = (from: number, to: number) => `insert into email.messages select i, 1 + i % 2000,
+  (select string_agg(md5(random()::text || i || j), '') from generate_series(1, 28) j) from generate_series(${from}, ${to}) i`;
 
 /** Fills the databases and the folders. */
 export function fill({ sql, redis, home }: World): void {
-  sql(makeTables(messages));
+  sql(makeTables);
+  for (let from = 1; from <= messages; from += 50_000) sql(makeMessages(from, Math.min(messages, from + 49_999)));
   redis('SET', 'feature:flags', 'on');
   for (let number = 1; number <= 40; number += 1) redis('SET', `session:${number}`, `token-${number}`);
   for (const folder of ['certs', 'logs', 'uploads']) mkdirSync(join(home, folder));

@@ -1,0 +1,84 @@
+/** What rusty-saas promises in numbers: each threshold at one below and one above, and what its retentions keep. */
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { has } from '../helpers/programs.ts';
+import { temporaryDirectory } from '../helpers/runner.ts';
+import { overlay } from './support/overlay.ts';
+import { line, succeed } from './support/shell.ts';
+
+const others = ['configuration', 'configuration-history', 'app-data', 'logs', 'security-logs'];
+
+describe('rusty-saas in numbers', () => {
+  const places = [temporaryDirectory('rs-low-'), temporaryDirectory('rs-high-')];
+  let low: string;
+  let high: string;
+  const apply = async (file: string, bytes: number, more: Record<string, string> = {}) =>
+    await line(`runner apply ${file} -q`, { BYTES: String(bytes), ...more });
+  beforeAll(async () => {
+    [low, high] = places.map(({ path }) => overlay(path, 'plans/rusty-saas.yaml', 'database', others, ['restore'])) as [
+      string,
+      string,
+    ];
+    for (const file of [low, high]) expect(await apply(file, 1_000_000)).toMatchObject({ exitCode: 0 });
+  });
+  afterAll(() => {
+    for (const place of places) place.remove();
+  });
+
+  it.each([
+    ['less than half the usual', () => low, 499_999, 1],
+    ['half the usual', () => low, 500_000, 0],
+    ['more than half again', () => high, 1_500_001, 1],
+    ['half again', () => high, 1_500_000, 0],
+  ])('%s', async (_, file, bytes, exitCode) => {
+    const done = await apply(file(), bytes);
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.each([
+    ['longer than it may take', '3', 1],
+    ['as long as it may take', '0', 0],
+  ])('%s', async (_, seconds, exitCode) => {
+    const done = await apply(high, 1_250_000, { SLEEP: seconds, RUSTY_SAAS_MAX_DURATION: '3s' });
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.skipIf(!has('faketime'))('a backup that is 24 hours old is told, and one that is younger is not', async () => {
+    const doctor = async (later: string) => {
+      const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
+      const clock = { FAKETIME: later, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' };
+      return (await line(`runner doctor ${low}`, { BYTES: '1', LD_PRELOAD: library, ...clock })).stdout;
+    };
+    const old = 'the newest good one is older than the plan allows';
+    expect(await doctor('+86280s')).not.toContain(old);
+    expect(await doctor('+86401s')).toContain(old);
+  });
+
+  it.each([
+    ['30 days of the database', 'database', 'main', { daily: 30, recent: 21 }],
+    ['7 days at the folder', 'database', 'disk', { recent: 28 }],
+    ['90 days of the configuration', 'configuration', 'main', { daily: 90, recent: 0 }],
+    ['30 days of logs', 'logs', 'main', { daily: 30, recent: 161 }],
+    ['a year of security logs', 'security-logs', 'second', { daily: 365, recent: 0 }],
+  ])('keeps %s', async (_, backup, from, counts) => {
+    const said = await succeed(
+      `runner retention plans/rusty-saas.yaml ${backup} --simulate 2y --from ${from} --json`,
+      {},
+    );
+    expect(JSON.parse(said).counts).toEqual(counts);
+  });
+
+  it('what each backup promises', async () => {
+    const rows = (await succeed('runner config plans/rusty-saas.yaml --promises', {})).split('\n');
+    const told = Object.fromEntries(
+      rows.map((row) => row.split(/ {2,}/)).map(([name, rpo, rto]) => [name, `${rpo} ${rto}`]),
+    );
+    expect(told).toMatchObject({
+      database: '6h 1h',
+      configuration: '24h 1h',
+      'app-data': '- 4h',
+      logs: '1h 24h',
+      'security-logs': '- 72h',
+    });
+  });
+});

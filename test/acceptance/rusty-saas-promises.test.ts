@@ -59,7 +59,7 @@ describe('rusty-saas in numbers', () => {
     ['7 days at the folder', 'database', 'disk', { recent: 28 }],
     ['90 days of the configuration', 'configuration', 'main', { daily: 90, recent: 0 }],
     ['30 days of logs', 'logs', 'main', { daily: 30, recent: 161 }],
-    ['a year of security logs', 'security-logs', 'second', { daily: 365, recent: 0 }],
+    ['a year of security logs', 'security-logs', 'second', { daily: expect.toBeOneOf([365, 366]), recent: 0 }],
   ])('keeps %s', async (_, backup, from, counts) => {
     const said = await succeed(
       `runner retention plans/rusty-saas.yaml ${backup} --simulate 2y --from ${from} --json`,

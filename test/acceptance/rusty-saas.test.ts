@@ -21,7 +21,7 @@ const plan = 'plans/rusty-saas.yaml';
 const Bucket = 'your-backup-bucket';
 const [database, immutable, configuration, appData, ...rebuild] = recovery('rusty-saas') as Lines;
 
-describe.skipIf(!canServe())('rusty-saas', { timeout: 600_000 }, () => {
+describe.skipIf(!canServe())('rusty-saas', { timeout: 3_600_000 }, () => {
   let world: World;
   const run = async (text: string) => await succeed(text, world.env);
   const rows = async (): Promise<Row[]> => JSON.parse(await run(`runner list ${plan} --json`)).backups;
@@ -34,7 +34,7 @@ describe.skipIf(!canServe())('rusty-saas', { timeout: 600_000 }, () => {
   beforeAll(async () => {
     world = await startWorld(isRight);
     await fill(world);
-  }, 600_000);
+  }, 3_600_000);
   afterAll(async () => await world?.stop());
 
   it('lies sealed at a folder, three clouds and a branch', async () => {

@@ -47,7 +47,7 @@ describe('sv-sdk in numbers', () => {
       '6 hours, 30 days, 1 year, 7 years',
       'sv-sdk.yaml',
       'secondary',
-      { monthly: 84, weekly: 52, daily: 30, recent: 21 },
+      { monthly: 84, weekly: expect.toBeOneOf([52, 53]), daily: 30, recent: 21 },
     ],
     ['7 days in development', 'sv-sdk/development.yaml', 'disk', { daily: 7, recent: 0 }],
   ])('keeps %s', async (_, plan, from, counts) => {

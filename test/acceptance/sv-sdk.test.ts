@@ -16,7 +16,7 @@ const [database, redis, beside, insert, drop, configuration, files, put, start, 
 
 type Row = { id: string; backup: string; state: string; copies: { destination: string }[] };
 
-describe.skipIf(!canServe())('sv-sdk', { timeout: 600_000 }, () => {
+describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
   let world: World;
   /** The backups of the first run. */
   let first: string[] = [];
@@ -26,7 +26,7 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 600_000 }, () => {
   beforeAll(async () => {
     world = await startWorld(isRight);
     fill(world);
-  }, 600_000);
+  }, 3_600_000);
   afterAll(async () => await world?.stop());
 
   it('one dump lies sealed at four places, and is proven', async () => {

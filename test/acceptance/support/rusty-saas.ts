@@ -83,7 +83,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       RUSTY_SAAS_GCS_ANONYMOUS: 'true',
       RUSTY_SAAS_AZURE: `http://127.0.0.1:${cold.port}/${azureAccount}`,
       RUSTY_SAAS_AZURE_ACCOUNT: azureAccount,
-      RUSTY_SAAS_PATIENCE: '3s',
+      RUSTY_SAAS_PATIENCE: process.env.PROOF === 'full' ? '2m' : '10s',
     },
     application: await startApplication(async () => existsSync(join(root, 'running')) && (await isRight(world))),
     sql: async (text, database = 'rusty_saas') => await server.query(text, database),

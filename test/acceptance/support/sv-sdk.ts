@@ -84,7 +84,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       SV_SDK_REDIS_DATA: at('redis'),
       SV_SDK_POSTGRES_IMAGE: images.postgres,
       SV_SDK_REDIS_IMAGE: images.redis,
-      SV_SDK_PATIENCE: '3s',
+      SV_SDK_PATIENCE: process.env.PROOF === 'full' ? '2m' : '10s',
     },
     store,
     application: await startApplication(async () => await isRight(world)),

@@ -1,8 +1,9 @@
 /** A copy that is known to be damaged: another one takes its place, and nothing goes before that one was read whole. */
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { built, runner } from '../helpers/runner.ts';
 import { hasEngine, startS3 } from '../helpers/s3-servers.ts';
+import { launch, waitFor } from '../proofs/support.ts';
 import { artifactAt, damage, makeSyncWorld, type SyncWorld } from './sync-world.ts';
 
 beforeAll(built);
@@ -110,6 +111,35 @@ describe('a damaged copy stays', () => {
     writeFileSync(file, JSON.stringify({ ...record, finding: 'content', result: 'fail' }));
     expect((await world.run('sync', [], { dryRun: true })).stdout).toContain('orders at main: copy 0\n');
   });
+});
+
+describe('kill -9 of a sync that', () => {
+  it.each(['has deleted the damaged copy', 'writes the good one'])(
+    '%s: the next one heals it, by the others',
+    { timeout: 120_000 },
+    async (moment) => {
+      world.write({ script: `printf x >> ${world.root}/asked; head -c 100000000 /dev/zero | tr '\\\\0' x` });
+      const id = await whole();
+      const manifest = manifestAt('main', id);
+      damage(artifactAt(world, 'main', id));
+      await verifyAll();
+      const env = { TMPDIR: `${world.root}/tmp` };
+      const running = await launch(['sync', world.plan], { env });
+      const isThere = () =>
+        moment.startsWith('has')
+          ? !existsSync(manifest)
+          : world.files('main', '.part-').some((file) => !file.includes('.part-small-'));
+      expect(await waitFor(isThere, 60_000, 1)).toBe(true);
+      process.kill(running.pid, 'SIGKILL');
+      await running.ended;
+      expect((await copies()).main ?? 'gone').not.toBe('failed');
+      const { exitCode, stderr } = await world.run('sync');
+      expect([exitCode, await copies()], stderr).toEqual([0, { main: 'good', nas: 'good', far: 'good' }]);
+      expect((await verifyAll()).exitCode).toBe(0);
+      expect(world.files('main').filter((file) => file.includes('/journal/'))).toEqual([]);
+      expect(world.asked()).toBe(1);
+    },
+  );
 });
 
 describe.skipIf(!hasEngine('minio'))('in a bucket', () => {

@@ -48,6 +48,7 @@ export async function acquireLease(
       if (taken) return hold(destination, plan, taken, beat);
       continue;
     }
+    if (holder.lease?.run === run) throw samePlace(destination);
     if (performance.now() >= deadline) throw heldBy(holder, destination);
     await sleep(Math.min(1000, Math.max(10, deadline - performance.now())), undefined, { signal: o.signal });
   }
@@ -115,6 +116,13 @@ async function write(destination: Destination, plan: string, epoch: number, leas
 
 function told({ run, host, pid, acquired }: LeaseFile): string {
   return `run ${run} on ${host} (process ${pid}) since ${acquired}`;
+}
+
+/** What names do not tell: two hosts' names of one server, a folder and a link to it. */
+function samePlace({ name }: Destination): RunnerError {
+  return new RunnerError(
+    `${name} is the same place as another destination of this plan: this very run holds its lease already. Leave one of them out.`,
+  );
 }
 
 function heldBy({ lease }: Holder, destination: Destination): RunnerError {

@@ -30,7 +30,7 @@ export const s3: DestinationKind<S3Spec> = {
     { need: 'destination', destination: name, why: `backups are written to ${urlOf(spec)}` },
   ],
 
-  describe: (spec: S3Spec) => `${urlOf(spec)}${spec.endpoint ? ` at ${spec.endpoint}` : ''}`,
+  describe: (spec: S3Spec) => `${urlOf(spec)}${spec.endpoint ? ` at ${plainUrl(spec.endpoint)}` : ''}`,
 
   fetch(spec: S3Spec, key: string) {
     const options = [
@@ -43,6 +43,12 @@ export const s3: DestinationKind<S3Spec> = {
 
   open: async (name, spec, opening) => await openS3(name, spec, opening),
 };
+
+/** One text for one server: two destinations are the same place although one of them ends in a slash, or names the usual port. */
+function plainUrl(endpoint: string): string {
+  const { origin, pathname } = new URL(endpoint);
+  return `${origin}${pathname.replace(/\/+$/, '')}`;
+}
 
 /** Opens a bucket; tests have less patience, and smaller pages. */
 export async function openS3(

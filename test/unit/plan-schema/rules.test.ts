@@ -182,6 +182,9 @@ ${rest}`;
       '9:25 backup "db" goes to "nas" twice [each place once]',
     ]);
     expect(await said('duplicate-key', elsewhere('    destinations: [main, nas]\n'))).toEqual([]);
+    const at = (endpoint: string) => `{ type: s3, bucket: some, endpoint: "${endpoint}" }`;
+    const slashes = `    destinations: [${at('https://minio.test:443')}, ${at('https://MINIO.test/')}]\n`;
+    expect((await said('duplicate-key', elsewhere(slashes))).join()).toMatch(/which are the same place/);
   });
 
   it('unencrypted-copy: only where it leaves the machine, and only without encryption', async () => {

@@ -26,8 +26,8 @@ export const hasAzure = () => has('azurite-blob');
 /** The account and key that every azurite knows. */
 export const azureAccount = 'devstoreaccount1';
 export const azureKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-export const azureSas = (container: string) =>
-  signContainer(azureAccount, azureKey, container, new Date(Date.now() + 3_600_000));
+export const azureSas = (container: string, permissions?: string) =>
+  signContainer(azureAccount, azureKey, container, new Date(Date.now() + 3_600_000), permissions);
 
 export async function startGcs(): Promise<Emulator> {
   const folder = temporaryDirectory('fake-gcs-');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AzureSpec, azure } from '../../src/destinations/azure/index.ts';
-import { destinationContract } from '../contracts/destination.ts';
-import { azureKey, type Emulator, hasAzure, startAzure } from '../helpers/emulators.ts';
+import { destinationContract, type Network } from '../contracts/destination.ts';
+import { faultProxy } from '../fakes/fault-proxy.ts';
+import { azureAccount, azureKey, azureSas, type Emulator, hasAzure, startAzure } from '../helpers/emulators.ts';
 import { opening } from '../helpers/opening.ts';
 import { has } from '../helpers/programs.ts';
 
@@ -23,7 +24,33 @@ describe.skipIf(!can)('azure', () => {
   destinationContract('azure', async () => {
     const container = await server.bucket();
     const refuses = (key: string) => /\p{Cc}/u.test(key);
-    return { open: () => opened(container, { prefix: 'some/prefix' }), objects: 300, refuses, end: async () => {} };
+    const prefix = 'some/prefix';
+    const allowed = (permissions: string) => () =>
+      azure.open(
+        'cloud',
+        { ...server.spec(container), sas: { secret: 'sas' }, prefix } as unknown as AzureSpec,
+        opening({ sas: azureSas(container, permissions) }),
+      );
+    // Who may not list or read is told so when it is opened.
+    const denied = { write: allowed('rdl'), remove: allowed('racwl') };
+    const proxy = await faultProxy({ port: server.port });
+    const endpoint = `http://127.0.0.1:${proxy.port}/${azureAccount}`;
+    const network: Network = {
+      open: () => opened(container, { prefix, endpoint, flags: ['--timeout=5s'] }),
+      set: (fault) => {
+        proxy.set(fault);
+        if (fault === null) proxy.drop();
+      },
+      patience: 60_000,
+    };
+    return {
+      open: () => opened(container, { prefix }),
+      objects: 300,
+      refuses,
+      denied,
+      network,
+      end: () => proxy.end(),
+    };
   });
 });
 

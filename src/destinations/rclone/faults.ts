@@ -49,6 +49,7 @@ const reasons: [RegExp, string][] = [
     /no space left|disk full|quota ?exceeded|insufficient storage|storageQuota|limit exceeded|\b507\b/i,
     'the store is full',
   ],
+  [/SSH_FX_FAILURE/, 'its server does not say why: a full disk or quota, or a fault of the disk'],
   [
     / 401|\b403\b|unauthori[sz]ed|forbidden|AccessDenied|AuthenticationFailed|AuthorizationFailure|permission denied|invalid_grant|invalid_client|could not find default credentials|unable to authenticate|login incorrect/i,
     'the credentials are not accepted there, or may not do that',
@@ -75,7 +76,7 @@ export function explained(error: unknown, name: string, doing: string, what: str
 function plainly(said: string): string {
   return said
     .replaceAll(/(?:-> )?github\.com\/\S+ \S+\.go:\d+\s*/g, '')
-    .replaceAll(/=+ RESPONSE ERROR \(ServiceCode=(\w*)\) =+\s*(?:Description=)?/g, '$1: ')
+    .replace(/=+ RESPONSE ERROR \(ServiceCode=(\w*)\) =+\s*Description=(.*?), Details: .*$/s, '$1: $2')
     .replaceAll(/(https?:\/\/[^\s"'?]+)\?[^\s"']*/g, '$1?…')
     .replaceAll(/\s+/g, ' ')
     .trim()

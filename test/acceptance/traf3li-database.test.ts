@@ -8,6 +8,7 @@ import { hasRedis } from '../helpers/redis.ts';
 import { hasEngine } from '../helpers/s3-servers.ts';
 import { fillTraf3li, stateOf } from './support/lawyers.ts';
 import { recovery } from './support/page.ts';
+import { tellTime } from './support/recovery.ts';
 import { atTerminal, line } from './support/shell.ts';
 import { openTraf3li, type Traf3li } from './support/traf3li.ts';
 
@@ -91,12 +92,10 @@ describe.skipIf(!able.every(Boolean))('Traf3li, its database', { timeout: full ?
     await database.collection('cases').deleteMany({});
     expect(await world.application.health()).toBe(503);
     expect(await run(health!)).not.toMatchObject({ exitCode: 0 });
-    const began = Date.now();
+    const began = performance.now();
     const { stdout, exitCode } = await atTerminal(restoring!, ['production/traf3li'], world.environment);
     expect(exitCode, stdout).toBe(0);
-    process.stderr.write(
-      `traf3li: restored in ${((Date.now() - began) / 1000).toFixed(1)} s; RTO of the document 5-10 min\n`,
-    );
+    tellTime('traf3li: MongoDB', began, '5-10 min');
     for (const [name, count] of Object.entries(wanted)) expect(stdout).toContain(`${name}: ${count}`);
     expect(await state()).toBe(saved);
     await good(health!);
@@ -155,12 +154,13 @@ describe.skipIf(!able.every(Boolean))('Traf3li, its database', { timeout: full ?
 
   it('refuses a copy of which one byte is wrong before it touches anything', async () => {
     const Bucket = 'traf3li-backups';
+    const { id } = (await listed())[0]!;
     const Key = (await world.objects(Bucket)).find(({ key }) => key.startsWith('backups/yearly/'))!.key;
     const { Body } = await world.client.send(new GetObjectCommand({ Bucket, Key }));
     const bytes = await Body!.transformToByteArray();
     const put = (body: Uint8Array) => world.client.send(new PutObjectCommand({ Bucket, Key, Body: body }));
     await put(bytes.map((byte, index) => (index === bytes.length >> 1 ? byte ^ 1 : byte)));
-    const done = await run(`${restoring!} --from main --yes`);
+    const done = await run(`runner restore ${plan} mongodb --id ${id} --from main --yes`);
     await put(bytes);
     expect(done.exitCode).toBeGreaterThan(0);
     expect(done.stderr).toMatch(/sha-?256|hash|differ/i);

@@ -7,8 +7,10 @@ export async function fillTraf3li(
   database: Db,
   bytes: number,
 ): Promise<{ users: number; cases: number; invoices: number }> {
-  const counts = { users: 120, cases: Math.ceil((bytes * 0.7) / 1200), invoices: Math.ceil((bytes * 0.3) / 1200) };
-  const text = () => randomBytes(750).toString('base64');
+  // Of much there are larger documents, not more: the time goes into bytes.
+  const size = bytes > 1e8 ? 60_000 : 1000;
+  const counts = { users: 120, cases: Math.ceil((bytes * 0.7) / size), invoices: Math.ceil((bytes * 0.3) / size) };
+  const text = () => randomBytes((size * 3) / 4).toString('base64');
   await database.collection('users').createIndex({ email: 1 }, { unique: true });
   await database.collection('cases').createIndex({ client: 1, opened: -1 });
   const make = {
@@ -17,8 +19,8 @@ export async function fillTraf3li(
     invoices: (number: number) => ({ number, case: number % counts.cases, total: number * 1.15, scan: text() }),
   };
   for (const name of ['users', 'cases', 'invoices'] as const)
-    for (let first = 0; first < counts[name]; first += 1000) {
-      const length = Math.min(1000, counts[name] - first);
+    for (let first = 0; first < counts[name]; first += 100) {
+      const length = Math.min(100, counts[name] - first);
       const documents = Array.from({ length }, (_, index) => make[name](first + index));
       await database.collection(name).insertMany(documents);
     }

@@ -84,10 +84,10 @@ function rightsOf(path: string): NonNullable<Bench['denied']> {
   };
 }
 
-const davOf = (url: string, flags: string[]) =>
-  opened({ options: { type: 'webdav', url, vendor: 'other', user: 'shop', pass: { secret: 'dav' } }, flags } as never, {
-    dav: 'secret',
-  });
+const davOf = (url: string, flags: string[], temporary = tmpdir()) => {
+  const options = { type: 'webdav', url, vendor: 'other', user: 'shop', pass: { secret: 'dav' } };
+  return opened({ options, flags } as never, { dav: 'secret' }, { ...process.env, TMPDIR: temporary });
+};
 
 /** The folder by WebDAV, through a line that can be made bad; nothing is started where nobody asks for it. */
 function badLine(path: string): { network: Network; end(): Promise<void> } {
@@ -125,6 +125,24 @@ describe.skipIf(!has('rclone'))('rclone', () => {
     const denied = isRoot && has('setpriv') ? { denied: rightsOf(path) } : {};
     const { network, end } = badLine(path);
     return { open, objects: 300, many: 25_000, fill, refuses, ...denied, network, end };
+  });
+
+  it('leaves nothing of what rclone stores here first when it is killed', slow, async () => {
+    const [path, temporary] = [folder(), folder()];
+    const server = await startWebdav(path, 'shop', 'secret');
+    try {
+      const destination = await davOf(server.url, [], temporary);
+      const sink = await destination.put('data', 'one');
+      await sink.write([randomBytes(3_000_000)]);
+      const spooled = () => readdirSync(temporary, { recursive: true }).filter((name) => /spool/.test(String(name)));
+      for (let tries = 0; tries < 200 && spooled().length === 0; tries += 1) await sleep(50);
+      expect(spooled()).not.toEqual([]);
+      await sink.abort();
+      await destination.close();
+      expect(readdirSync(temporary)).toEqual([]);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('gives a store up that falls silent in the middle of an upload, and kills rclone', slow, async () => {

@@ -17,7 +17,8 @@ export type Daemon = {
 export type DaemonOptions = {
   environment: Record<string, string>;
   flags: readonly string[];
-  privateFolder: string | null;
+  /** Goes with rclone, however it ends. */
+  privateFolder: string;
   /** Seconds for which the answer to something small is waited for. */
   patience: number;
 };
@@ -31,7 +32,7 @@ exec 2>/dev/null
 cat >/dev/null
 kill "$child"
 wait "$child"
-[ -z "$RUNNER_PRIVATE" ] || rm -rf "$RUNNER_PRIVATE"`;
+rm -rf "$RUNNER_PRIVATE"`;
 
 /** Seconds in which it must be ready. */
 const patience = 30;
@@ -43,7 +44,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const child = execa('/bin/sh', ['-c', script, 'sh', 'rclone', 'rcd', ...options.flags], {
     env: {
       ...options.environment,
-      RUNNER_PRIVATE: options.privateFolder ?? '',
+      RUNNER_PRIVATE: options.privateFolder,
       RCLONE_RC_ADDR: '127.0.0.1:0',
       RCLONE_RC_USER: user,
       RCLONE_RC_PASS: password,
@@ -65,7 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     child.ref();
     child.stdin.end();
     await child;
-    if (options.privateFolder !== null) await rm(options.privateFolder, { recursive: true, force: true });
+    await rm(options.privateFolder, { recursive: true, force: true });
   };
   try {
     const url = await errors.find(/Serving remote control on \[?(https?:\/\/[^\s\]]+)/, patience);

@@ -27,9 +27,11 @@ import { download, type Streams, upload } from './streams.ts';
 
 /** Starts rclone and asks what the store can do; rejects with one sentence where that fails. */
 export async function openRclone(name: string, remote: Remote, opening: Opening): Promise<Destination> {
-  const privateFolder = remote.config === undefined ? null : await privately(remote.config, opening);
-  const configFile = privateFolder && join(privateFolder, 'rclone.conf');
-  const environment = environmentOf(remote, configFile, opening.environment);
+  const privateFolder = await mkdtemp(join(opening.environment.TMPDIR ?? tmpdir(), 'runner-rclone-'));
+  const configFile = remote.config === undefined ? null : join(privateFolder, 'rclone.conf');
+  if (configFile) await writeFile(configFile, remote.config!, { mode: 0o600, flag: 'wx' });
+  // An rclone that is killed leaves what it had to store here first, as large as the backup: it goes with the folder.
+  const environment = { ...environmentOf(remote, configFile, opening.environment), TMPDIR: privateFolder };
   let daemon: Daemon | null = null;
   try {
     const { flags } = remote;
@@ -43,12 +45,6 @@ export async function openRclone(name: string, remote: Remote, opening: Opening)
     await daemon?.close();
     throw explained(error, name, 'open', remote.place);
   }
-}
-
-async function privately(config: string, { environment }: Opening): Promise<string> {
-  const folder = await mkdtemp(join(environment.TMPDIR ?? tmpdir(), 'runner-rclone-'));
-  await writeFile(join(folder, 'rclone.conf'), config, { mode: 0o600, flag: 'wx' });
-  return folder;
 }
 
 class RcloneStore implements Destination {

@@ -56,7 +56,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
   afterAll(async () => {
     if (rows.length > 0) printTable(`${keys.length} keys at ${engine}`, rows);
     await server?.stop();
-  });
+  }, proofTimeout);
 
   async function decided(spec: Partial<S3Spec>, pageSize: number) {
     const store = await openAt(server, { bucket, ...spec }, { pageSize });

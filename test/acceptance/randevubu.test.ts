@@ -104,11 +104,11 @@ describe.skipIf(!engine)('randevubu', () => {
       LOG_DIR: path('logs'),
       APP_DIR: path('app'),
       APP_URL: application.url,
-      HEALTH_WITHIN: '10s',
+      HEALTH_WITHIN: isFull ? '2m' : '10s',
       SCANNED: path('scanned'),
       FOUND: '0',
     };
-  }, 300_000);
+  }, 580_000);
   afterAll(async () => {
     for (const name of Object.values(names)) containers.remove(engine!, name);
     await application?.stop();
@@ -144,7 +144,7 @@ describe.skipIf(!engine)('randevubu', () => {
     const runs = Contents.map(({ Key }) => Key!).filter((key) => key.startsWith('randevubu/.runner/runs/'));
     expect(runs.map((key) => key.slice(key.lastIndexOf('.'))).sort()).toEqual(['.json', '.log']);
     client.destroy();
-  }, 300_000);
+  }, 580_000);
 
   it('lists, and restores the latest into a new container, with the application standing still', async () => {
     const { stdout } = await recover('--list');

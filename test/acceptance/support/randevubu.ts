@@ -9,6 +9,7 @@ export function fillDatabase(sql: Sql, isFull: boolean): void {
   const { status, stderr } = sql(`
     create table users (id int primary key, email text not null, created timestamptz default now());
     create table appointments (id int primary key, user_id int not null references users, state text, note text);
+    create index on appointments (state);
     insert into users select i, 'user' || i || '@randevubu.com' from generate_series(1, 500) i;
     insert into appointments select i, 1 + i % 500, case when i <= 1000 then 'booked' else 'over' end, ${note}
       from generate_series(1, ${isFull ? 1_050_000 : 20_000}) i;`);

@@ -1,6 +1,6 @@
 /** The HTTP half of the fault proxy: requests are carried as they are, signatures included, and faulted by rules. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { Target } from './fault-proxy.ts';
@@ -39,7 +39,7 @@ export type Active = Rule & { hits: number; fits: number };
 export type HttpFaultProxy = {
   readonly port: number;
   /** Every request in order: `status` is the server's own, 0 where it was never asked; `rule` the one that struck. */
-  readonly seen: { method: string; path: string; status: number; rule?: Rule }[];
+  readonly seen: { method: string; path: string; headers: IncomingHttpHeaders; status: number; rule?: Rule }[];
   add(rule: Rule): Active;
   mend(): void;
   end(): Promise<void>;
@@ -52,7 +52,13 @@ export async function httpFaultProxy(target: Target): Promise<HttpFaultProxy> {
   const sockets = new Set<Socket>();
   const handle = (client: IncomingMessage, answer: ServerResponse): void => {
     const rule = pick(rules, client);
-    const entry = { method: client.method!, path: client.url!, status: 0, ...(rule ? { rule } : {}) };
+    const entry = {
+      method: client.method!,
+      path: client.url!,
+      headers: client.headers,
+      status: 0,
+      ...(rule ? { rule } : {}),
+    };
     seen.push(entry);
     serve(target, client, answer, rule, (status) => {
       entry.status = status;

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { type HttpFaultProxy, httpFaultProxy } from '../../fakes/fault-http.ts';
 import {
   azureAccount,
   azureKey,
@@ -31,6 +32,8 @@ export type World = {
   env: Record<string, string>;
   store: S3Server;
   client: S3Client;
+  /** What the bucket was asked on its way. */
+  line: HttpFaultProxy;
   second: Emulator;
   application: Application;
   sql(text: string, database?: string): Promise<string>;
@@ -60,16 +63,17 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
   execFileSync('git', ['init', '--quiet', '--bare', join(root, 'forge.git')]);
   const [store, second, cold] = await Promise.all([startS3('versitygw'), startGcs(), startAzure()]);
   const client = store.client();
+  const line = await httpFaultProxy({ port: store.port });
   await client.send(new CreateBucketCommand({ Bucket: 'your-backup-bucket', ObjectLockEnabledForBucket: true }));
   await second.bucket('your-backup-bucket');
   await cold.bucket('your-backup-container');
   let server = await Postgres.start();
   await server.create('rusty_saas');
   const world: World = {
-    ...{ root, store, client, second },
+    ...{ root, store, client, line, second },
     env: {
       ...store.environment(),
-      AWS_ENDPOINT_URL_S3: store.endpoint,
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${line.port}`,
       AWS_REGION: store.region,
       HOME: join(root, 'home'),
       PATH: `${join(root, 'bin')}:${process.env.PATH}`,
@@ -101,6 +105,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
     stop: async () => {
       await world.application.stop();
       client.destroy();
+      await line.end();
       await Promise.all([server.stop(), store.stop(), second.stop(), cold.stop()]);
       place.remove();
     },

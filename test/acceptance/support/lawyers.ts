@@ -2,15 +2,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { CollectionInfo, Db } from 'mongodb';
 
-/** About `bytes` of documents that no compression makes much smaller; how many there are of each. */
+/** Bytes of a collection of scans: the server of these tests sends a collection in one answer, which cannot be longer than 48 MB. */
+const most = 36_000_000;
+
+/** About `bytes` of documents that no compression makes much smaller; how many there are of each that is critical. */
 export async function fillTraf3li(
   database: Db,
   bytes: number,
 ): Promise<{ users: number; cases: number; invoices: number }> {
-  // Of much there are larger documents, not more: the time goes into bytes.
-  const size = bytes > 1e8 ? 60_000 : 1000;
-  const counts = { users: 120, cases: Math.ceil((bytes * 0.7) / size), invoices: Math.ceil((bytes * 0.3) / size) };
-  const text = () => randomBytes((size * 3) / 4).toString('base64');
+  const counts = { users: 120, cases: 240, invoices: 100 };
+  const text = (size = 1000) => randomBytes((size * 3) / 4).toString('base64');
   await database.collection('users').createIndex({ email: 1 }, { unique: true });
   await database.collection('cases').createIndex({ client: 1, opened: -1 });
   const make = {
@@ -19,11 +20,12 @@ export async function fillTraf3li(
     invoices: (number: number) => ({ number, case: number % counts.cases, total: number * 1.15, scan: text() }),
   };
   for (const name of ['users', 'cases', 'invoices'] as const)
-    for (let first = 0; first < counts[name]; first += 100) {
-      const length = Math.min(100, counts[name] - first);
-      const documents = Array.from({ length }, (_, index) => make[name](first + index));
-      await database.collection(name).insertMany(documents);
-    }
+    await database.collection(name).insertMany(Array.from({ length: counts[name] }, (_, index) => make[name](index)));
+  for (let made = 0; bytes - made > most / 2; made += most)
+    for (let batch = 0; batch < 6; batch += 1)
+      await database
+        .collection(`scans-${made / most}`)
+        .insertMany(Array.from({ length: 100 }, (_, number) => ({ number, page: text(60_000) })));
   return counts;
 }
 

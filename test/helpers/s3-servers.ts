@@ -59,7 +59,7 @@ export type ServerOptions = {
 };
 
 const programs = { minio: 'minio', versitygw: 'versitygw', moto: 'moto_server' };
-/** Debian's own cannot serve S3: this one stands beside it. */
+/** Debian's own cannot serve S3, and building one takes long: `GOBIN=/opt/runner-test/rclone/bin go install github.com/rclone/rclone@v1.76.0`. */
 const rclone = join(servers, 'rclone/bin/rclone');
 const region = 'us-east-1';
 

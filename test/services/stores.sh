@@ -7,9 +7,8 @@ mkdir -p "$directory/bin"
 here=$(cd "$(dirname "$0")" && pwd)
 say() { echo "services: $*"; }
 
-build() { # PROGRAM PACKAGE@VERSION [FOLDER, also where the system has one]
-  into=${3:-$directory/bin}
-  [ -x "$into/$1" ] || { [ $# = 2 ] && command -v "$1" >/dev/null; } && return
+build() { # PROGRAM PACKAGE@VERSION
+  [ -x "$directory/bin/$1" ] || command -v "$1" >/dev/null && return
   go=$(PATH="$PATH:/usr/local/go/bin:$directory/golang/usr/lib/go/bin" command -v go) || {
     # Debian 12's own Go is too old; a newer one fetches what it lacks.
     sh "$here/beside.sh" trixie golang-go "$directory/golang" usr/lib/go/bin/go
@@ -17,15 +16,13 @@ build() { # PROGRAM PACKAGE@VERSION [FOLDER, also where the system has one]
     [ -x "$go" ] || return
   }
   say "building $1 (minutes)"
-  GOBIN="$into" GOFLAGS=-trimpath "$go" install "$2" >"$directory/$1.log" 2>&1 ||
+  GOBIN="$directory/bin" GOFLAGS=-trimpath "$go" install "$2" >"$directory/$1.log" 2>&1 ||
     say "$1 could not be built (see $directory/$1.log), so its tests will be skipped"
 }
 
 build minio github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 build versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 build fake-gcs-server github.com/fsouza/fake-gcs-server@v1.56.1
-# Debian's cannot serve S3.
-build rclone github.com/rclone/rclone@v1.76.0 "$directory/rclone/bin"
 
 # A restic of today beside the system's: its words and exit codes differ.
 [ -x "$directory/restic/usr/bin/restic" ] || sh "$here/beside.sh" sid restic "$directory/restic" usr/bin/restic

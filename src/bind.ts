@@ -1,4 +1,4 @@
-import type { Argument, Value } from './graph.ts';
+import type { Argument, Value } from './command.ts';
 
 /** How what is known only at run time is filled in. Preview and execution differ in this value and in nothing else. */
 export type Lookup = { out(reference: string): string; work(path: string): string };

@@ -4,85 +4,9 @@
  * task or scope. Beside those there are `run.id`, the `error` of each task that has ended, and the failures so far, one a
  * line: `run.errors` and `backup:NAME.errors`.
  */
+import type { Argument, Command, Held, Place, Stage } from './command.ts';
+import type { Assertion, PlainSize, Recipe } from './recipe.ts';
 import type { RetentionPolicy } from './retention/policy.ts';
-
-/** Something that may stand in an argument vector: never a secret. `work` is a path below the task's private directory. */
-export type Argument = string | { out: `${string}.${string}` } | { work: string } | { join: Argument[] };
-
-/** A part of a secret that is a URL, decoded; `scheme` without its colon, `path` without its first slash. What is not there is empty. */
-export type UrlPart = 'scheme' | 'user' | 'password' | 'host' | 'port' | 'path' | { query: string };
-
-/** How a value is written in a file: escaped as the format wants it. `uri` is percent-encoding. */
-export type Encoding = 'pgpass' | 'option-file' | 'json' | 'uri';
-
-/** The text of a secret, or a part of it. `before` and `after` stand around it where it is not empty. */
-export type SecretValue = { secret: string; part?: UrlPart; encode?: Encoding; before?: string; after?: string };
-
-/** Something that may stand in the environment, in a private file, or be fed to a descriptor of one process. */
-export type Value = Argument | SecretValue | { text: Value[] };
-
-/**
- * Where a program runs instead of here: in a container, at another host, or here as another user. `user` of a container is
- * the user inside it. Names of containers and pods may be known at run time only; of pods by a selector exactly one must run.
- */
-export type Place =
-  | { docker: Argument; user?: string }
-  | { compose: { service: string; project?: string; file?: string }; user?: string }
-  | { ssh: SshHost }
-  | { kubernetes: { context?: string; namespace?: string; pod?: Argument; selector?: string; container?: string } }
-  | { user: string };
-
-/** A host as OpenSSH's client reaches it; `key` is a file, `jump` a host between. Its key must be known. */
-export type SshHost = {
-  host: string;
-  user?: string;
-  port?: number;
-  key?: string;
-  jump?: string;
-  knownHosts?: string;
-};
-
-/** How a nonzero exit of a program is judged: every stderr line must match one of the patterns, the worst counts. */
-export type ExitRule = { code: number; lines: { pattern: string; means: 'ignore' | 'warning' | 'partial' }[] };
-
-/** One program to start. The environment is minimal (PATH, HOME, TMPDIR, LC_ALL=C, RUNNER_RUN_ID) plus `env`. */
-export type Command = {
-  argv: Argument[];
-  env?: Record<string, Value>;
-  /** A program of the user's (hooks, `command` sources): it gets the runner's own environment and starts in the plan's folder. */
-  inheritEnvironment?: true;
-  cwd?: Argument;
-  /**
-   * Private files (0600) that are written before it starts; `path` lies below the work directory, `{ work: path }` names it.
-   * `owner`: the user id that it belongs to, where that is not us.
-   */
-  files?: { path: string; value: Value; owner?: number }[];
-  /** Where it runs; absent: here. `{ work }` is then a path there. */
-  place?: Place;
-  /** Bytes written to a descriptor (0 for standard input when nothing else feeds it, or >= 3) and then closed. */
-  feed?: { fd: number; value: Value }[];
-  exits?: ExitRule[];
-  /** Seconds; the process group is ended afterwards. */
-  timeout?: number;
-};
-
-/**
- * A program that stays while others work: a server, a session, a connection. It is ready when `ready.command` exits 0 (asked
- * again and again) or when it has printed a line that matches `ready.line`, whose first group is kept. It is told to end by
- * the end of its input or by a signal, and killed 10 s later.
- */
-export type Held = {
-  command: Command;
-  /** Written to its standard input, which is then kept open. */
-  input?: Value;
-  ready: { command: Command } | { line: string };
-  /** Seconds in which it must be ready. */
-  within: number;
-  stop: 'end-of-input' | 'TERM' | 'INT' | 'QUIT';
-};
-
-/** A link of a pipeline with what must be done before all stages start and after all have ended. */
-export type Stage = { command: Command; prepare?: Command[]; cleanup?: Command[] };
 
 /** A transform of an artifact as its manifest records it: enough to undo it later, without secrets. */
 export type StageRecord = { type: string; extension: string; parameters: Record<string, string | number | boolean> };
@@ -109,65 +33,6 @@ export type Requirement = { backups?: string[]; destinations?: string[] } & (
   | { need: 'fact'; problem: string }
   | { need: 'destination'; destination: string; why: string; minimumFree?: number }
 );
-
-/** Where the size of the plain stream is read: a file that is streamed, a stderr line of the producer, or not at all. */
-export type PlainSize = { file: Argument } | { stderr: string } | { unknown: true };
-
-/** The end that a plain stream must have; the consumer is killed before its end of input when it is wrong. */
-export type Tail = { zeros: number } | { text: string; within: number };
-
-/** Where a plain stream goes when an artifact is opened. */
-export type Intake = { consume: Command } | { file: Argument; mode?: string; owner?: number } | { discard: true };
-
-/** Bounds for a value read from a program, a file or a count. Numbers compare as numbers, `equals` also as text. */
-export type Expect = { equals?: string | number; atLeast?: number; atMost?: number; compare?: 'source' };
-
-/**
- * One assertion. `command` prints a value. With `question` it must equal what the source answered when the backup was made, as the
- * manifest keeps it; where it keeps nothing, what `reference` prints now.
- */
-export type Assertion =
-  | {
-      title: string;
-      check: 'output';
-      command: Command;
-      expect: Expect;
-      question?: string;
-      reference?: Command;
-      tolerance?: number;
-    }
-  /** Line by line; `tolerance` is a fraction of each count. */
-  | { title: string; check: 'contents'; command: Command; contents: Contents; question: string; tolerance?: number }
-  /** `look` prints `absent` or its size and, where one is expected, its SHA-256: of data that lies elsewhere. */
-  | { title: string; check: 'file'; path: Argument; exists: boolean; size?: Expect; sha256?: string; look?: Command }
-  /** `names` prints the paths below the directory, each with a NUL behind it: of data that lies elsewhere. */
-  | { title: string; check: 'count'; directory: Argument; pattern?: string; expect: Expect; names?: Command }
-  | { title: string; check: 'exit'; command: Command };
-
-/**
- * How the plain stream of an artifact is taken in: commands before, the intake with its end, commands and assertions after.
- * `servers` are started behind `prepare`, or behind the intake where they read what it wrote, and stay until the end.
- */
-export type Recipe = {
-  prepare?: Command[];
-  servers?: { after: 'prepare' | 'intake'; held: Held }[];
-  /** A filter of ours, always run here, that the stream goes through first: it fails where the format itself is not whole. */
-  through?: Command;
-  intake: Intake;
-  tail?: Tail;
-  /** The consumer itself fails on a stream that was cut: the kernel joins it to the decoders, and nobody counts what it takes. */
-  direct?: true;
-  /** Behind the intake and the servers: what works on what the intake wrote. */
-  load?: Command[];
-  finish?: Assertion[];
-  /** Also after a failure, while the servers still run. */
-  cleanup?: Command[];
-  /** Likewise, when they have ended. */
-  sweep?: Command[];
-};
-
-/** What the data holds, part by part: rows of each table, keys of each database. Lines of `name<TAB>value`, sorted. */
-export type Contents = 'counts' | 'checksums';
 
 /** A step of a hook or a recovery. */
 export type Step =

@@ -2,18 +2,9 @@
  * What a driver of a source or a transform is: pure, it turns a validated spec and facts into commands, and never spawns,
  * reads the environment or touches a file. `destination.ts` says what a destination is.
  */
-import type {
-  Argument,
-  Assertion,
-  Command,
-  Contents,
-  Held,
-  PlainSize,
-  Recipe,
-  Requirement,
-  Stage,
-  StageRecord,
-} from './graph.ts';
+import type { Argument, Command, Held, Stage } from './command.ts';
+import type { Requirement, StageRecord } from './graph.ts';
+import type { Assertion, Contents, PlainSize, Recipe } from './recipe.ts';
 
 /** A program found on PATH (absolute path), or null. `version` is the first line that it prints of itself. */
 export type ProgramFact = { path: string; version: string } | null;

@@ -1,5 +1,5 @@
 import { type Lookup, placeholders, render } from './bind.ts';
-import type { Place } from './graph.ts';
+import type { Place } from './command.ts';
 
 /** A place for a person: `docker shop-postgres`, `ssh backup@db.internal`. */
 export function placeName(place: Place, lookup: Lookup = placeholders): string {

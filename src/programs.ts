@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import type { Place } from './command.ts';
 import type { ReadSecret } from './destination.ts';
 import { faultOf } from './execute/blame.ts';
 import type { Connections } from './execute/connections.ts';
 import { runOutside } from './execute/remote-run.ts';
-import type { Place } from './graph.ts';
 import type { ProgramFact } from './kind.ts';
 import { readSite, type Site, siteWords } from './site-script.ts';
 

@@ -1,13 +1,13 @@
 /** What live sources, the places where their programs run and throw-away servers are made of: read before a graph is compiled. */
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import type { Place } from './command.ts';
 import type { ImageFacts, RunFacts, Sandbox, Site, SourceFacts } from './compile/facts.ts';
 import { isContainer, scratchUser } from './compile/scratch.ts';
 import type { ReadSecret } from './destination.ts';
 import { faultOf } from './execute/blame.ts';
 import { openConnections } from './execute/connections.ts';
 import { runOutside } from './execute/remote-run.ts';
-import type { Place } from './graph.ts';
 import { imageFacts } from './image-facts.ts';
 import type { Survey } from './kind.ts';
 import type { ResolvedBackup } from './plan/resolved.ts';

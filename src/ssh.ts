@@ -1,5 +1,5 @@
 /** How OpenSSH's client is called, whoever calls it: nobody is asked, nothing unknown is trusted. */
-import type { SshHost } from './graph.ts';
+import type { SshHost } from './command.ts';
 
 /** Seconds: a connection that is not there by then will not come; one that is silent for three times `alive` is cut. */
 const connect = 15;

@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { newNonce } from '../catalog/identity.ts';
+import type { Stage } from '../command.ts';
 import { openingChain } from '../compile/chain.ts';
 import type { RunFacts } from '../compile/facts.ts';
 import type { Destination } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { prepareLaunch } from '../execute/launch.ts';
 import { faultOf, startPipeline } from '../execute/pipeline.ts';
-import type { Stage } from '../graph.ts';
 import { longestGap, parseCron } from '../plan/cron.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination } from '../registry.ts';

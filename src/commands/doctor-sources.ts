@@ -7,9 +7,10 @@ import { checkFindings, foundFindings } from '../execute/actions/requirements.ts
 import { type Asked, askedOf } from '../execute/actions/requirements-there.ts';
 import { runOutside } from '../execute/remote-run.ts';
 import { secretReader } from '../execute/secrets.ts';
-import type { Graph, Recipe, Requirement } from '../graph.ts';
+import type { Graph, Requirement } from '../graph.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { SiteHost } from '../programs.ts';
+import type { Recipe } from '../recipe.ts';
 import { findSource } from '../registry.ts';
 import { formatSize } from '../units.ts';
 import type { Host } from './command.ts';

@@ -1,9 +1,9 @@
 /** What `ls` and `cat` share: find the backup, ask its kind for a program, let the program print. */
 import { artifactOf, madeOf, partLabel, partOf } from '../catalog/artifacts.ts';
 import type { Manifest } from '../catalog/format.ts';
+import type { Command } from '../command.ts';
 import { partNamed, sourceOfPart } from '../compile/parts.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
-import type { Command } from '../graph.ts';
 import type { Facts } from '../kind.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { programFacts } from '../programs.ts';

@@ -1,10 +1,11 @@
 /** Questions to a live server before a restore is compiled. */
+
+import type { Command } from '../command.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { openConnections } from '../execute/connections.ts';
 import { prepareLaunch } from '../execute/launch.ts';
 import { faultOf, runCommand } from '../execute/pipeline.ts';
 import { secretReader } from '../execute/secrets.ts';
-import type { Command } from '../graph.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import type { Host } from './command.ts';
 import { withBench } from './inside.ts';

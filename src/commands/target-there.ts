@@ -1,8 +1,8 @@
 /** Where a restore of files goes at the place of their source, and what lies there now. */
 import { basename, dirname, join, posix } from 'node:path';
+import type { Command } from '../command.ts';
 import { placed, placeOf } from '../compile/place.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Command } from '../graph.ts';
 import { placeName } from '../place-name.ts';
 import { isElsewhere } from '../plan/paths.ts';
 import type { PlannedPlace, ResolvedBackup } from '../plan/resolved.ts';

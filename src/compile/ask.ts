@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../graph.ts';
+import type { Argument, Command } from '../command.ts';
 import type { Facts, Question, Target } from '../kind.ts';
 import type { Configured } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';

@@ -1,6 +1,7 @@
-import type { Argument, Assertion, Command, Expect, Value } from '../graph.ts';
+import type { Argument, Command, Value } from '../command.ts';
 import type { Question } from '../kind.ts';
 import type { Configured, PlannedAssertion, PlannedBounds } from '../plan/resolved.ts';
+import type { Assertion, Expect } from '../recipe.ts';
 import { findSource } from '../registry.ts';
 import { external } from './steps.ts';
 

@@ -1,4 +1,5 @@
-import type { Action, Argument, CapturePart, Command, Requirement, Scope, Task } from '../graph.ts';
+import type { Argument, Command } from '../command.ts';
+import type { Action, CapturePart, Requirement, Scope, Task } from '../graph.ts';
 import type { Facts } from '../kind.ts';
 import { requiredLevels } from '../plan/levels.ts';
 import type { ResolvedBackup, ResolvedDestination, ResolvedPlan } from '../plan/resolved.ts';

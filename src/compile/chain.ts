@@ -1,7 +1,8 @@
 /** The transforms of a backup as the links of a pipeline, forward from a plan and backward from a manifest. */
 
 import { keyFile } from '../catalog/key-file.ts';
-import type { Command, Requirement, Stage, StageRecord } from '../graph.ts';
+import type { Command, Stage } from '../command.ts';
+import type { Requirement, StageRecord } from '../graph.ts';
 import type { Facts, Inspection, KeyReference } from '../kind.ts';
 import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform } from '../registry.ts';

@@ -1,5 +1,6 @@
 /** Tasks and scopes that every kind of run begins and ends with. */
-import type { Command, Requirement, Scope, ScopeId, Stage, Task, Value } from '../graph.ts';
+import type { Command, Stage, Value } from '../command.ts';
+import type { Requirement, Scope, ScopeId, Task } from '../graph.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination } from '../registry.ts';
 

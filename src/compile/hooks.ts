@@ -1,4 +1,5 @@
-import type { ScopeId, Task, TaskId, Value } from '../graph.ts';
+import type { Value } from '../command.ts';
+import type { ScopeId, Task, TaskId } from '../graph.ts';
 import type { PlannedStep, ResolvedBackup } from '../plan/resolved.ts';
 import type { RunFacts } from './facts.ts';
 import { compileStep } from './steps.ts';

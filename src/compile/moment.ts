@@ -2,7 +2,8 @@
  * One moment for all members of a consistency group: the application is held still, every database that can opens its snapshot,
  * what has none is read, and the application goes on while the snapshots are read.
  */
-import type { Command, Scope, Task, Value } from '../graph.ts';
+import type { Command, Value } from '../command.ts';
+import type { Scope, Task } from '../graph.ts';
 import type { ResolvedGroup, ResolvedPlan } from '../plan/resolved.ts';
 import type { captureTask } from './capture.ts';
 import { secretsOf } from './common.ts';

@@ -1,5 +1,5 @@
 /** Where programs run: the `run-in` of a plan on the commands that a driver wrote without knowing of it. */
-import type { Command, Place } from '../graph.ts';
+import type { Command, Place } from '../command.ts';
 import type { PlannedPlace } from '../plan/resolved.ts';
 import { mapped } from './rewrite.ts';
 

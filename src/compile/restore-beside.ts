@@ -1,7 +1,8 @@
 /** The first half of a restore: the artifact is proven whole and restored beside the target, where nobody uses it yet. */
 import { answersOf, artifactOf } from '../catalog/artifacts.ts';
-import type { Action, Recipe, Requirement, Scope, Task } from '../graph.ts';
+import type { Action, Requirement, Scope, Task } from '../graph.ts';
 import type { Question, Target } from '../kind.ts';
+import type { Recipe } from '../recipe.ts';
 import { askKind } from './ask.ts';
 import { type Asked, compileAssertions, questionName } from './assertions.ts';
 import { openingChain } from './chain.ts';

@@ -1,5 +1,6 @@
 /** Servers that cannot rename a database: what was proven beside is loaded over the old one, from which a copy was kept. */
-import type { Command, PutBack, Scope, Task } from '../graph.ts';
+import type { Command } from '../command.ts';
+import type { PutBack, Scope, Task } from '../graph.ts';
 import { openingChain, sealingChain } from './chain.ts';
 import { directoryScope, secretsOf, stageCommands } from './common.ts';
 import { sourceFacts } from './facts.ts';

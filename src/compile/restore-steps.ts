@@ -1,4 +1,5 @@
-import type { Scope, Task, Value } from '../graph.ts';
+import type { Value } from '../command.ts';
+import type { Scope, Task } from '../graph.ts';
 import type { RestoreContext } from './restore-context.ts';
 import { compileStep, compileStop } from './steps.ts';
 

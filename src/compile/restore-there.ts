@@ -1,5 +1,6 @@
 /** A restore of files at the place where they lie: constant shell scripts do there what is done here by system calls. */
-import type { Argument, Assertion, Command } from '../graph.ts';
+import type { Argument, Command } from '../command.ts';
+import type { Assertion } from '../recipe.ts';
 import type { PieceContext } from './restore-context.ts';
 import { placedLive } from './restore-context.ts';
 import type { Ground } from './restore-ground.ts';

@@ -1,4 +1,5 @@
-import type { Command, Graph, Scope, Task } from '../graph.ts';
+import type { Command } from '../command.ts';
+import type { Graph, Scope, Task } from '../graph.ts';
 import type { ResolvedPlan } from '../plan/resolved.ts';
 import { leaseScopes, preflightTask, secretsOf } from './common.ts';
 import type { RunFacts } from './facts.ts';

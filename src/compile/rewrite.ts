@@ -1,5 +1,7 @@
 /** Changes that go through a whole recipe or command, whatever stands in it. */
-import type { Assertion, Command, Held, Recipe } from '../graph.ts';
+
+import type { Command, Held } from '../command.ts';
+import type { Assertion, Recipe } from '../recipe.ts';
 
 /** The same recipe with each of its commands changed. */
 export function withCommands(recipe: Recipe, change: (command: Command) => Command): Recipe {

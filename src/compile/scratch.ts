@@ -1,7 +1,9 @@
 /** Throw-away servers: where a restore is tried, shut in, without a way to the source. */
-import type { Argument, Command, Intake, Place, Recipe, Scope, ScopeId } from '../graph.ts';
+import type { Argument, Command, Place } from '../command.ts';
+import type { Scope, ScopeId } from '../graph.ts';
 import type { Facts, Made, Question, Target } from '../kind.ts';
 import type { Configured, Into } from '../plan/resolved.ts';
+import type { Intake, Recipe } from '../recipe.ts';
 import { findSource } from '../registry.ts';
 import { askKind } from './ask.ts';
 import type { RunFacts } from './facts.ts';

@@ -1,4 +1,5 @@
-import type { Argument, CapturePart, Scope } from '../graph.ts';
+import type { Argument } from '../command.ts';
+import type { CapturePart, Scope } from '../graph.ts';
 import type { Facts } from '../kind.ts';
 import type { ResolvedBackup } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';

@@ -1,4 +1,5 @@
-import type { Argument, Command, Step, Value } from '../graph.ts';
+import type { Argument, Command, Value } from '../command.ts';
+import type { Step } from '../graph.ts';
 import type { Question } from '../kind.ts';
 import type { Configured, EnvironmentValue, PlannedStep, PlannedStop, ResolvedBackup } from '../plan/resolved.ts';
 import { askKind } from './ask.ts';

@@ -1,20 +1,10 @@
 import { answersOf } from '../catalog/artifacts.ts';
 import type { Manifest } from '../catalog/format.ts';
-import type {
-  Argument,
-  Graph,
-  Level,
-  PartId,
-  Recipe,
-  Requirement,
-  Scope,
-  ScopeId,
-  StageRecord,
-  Task,
-  VerifyPart,
-} from '../graph.ts';
+import type { Argument } from '../command.ts';
+import type { Graph, Level, PartId, Requirement, Scope, ScopeId, StageRecord, Task, VerifyPart } from '../graph.ts';
 import type { Facts, Made, Question } from '../kind.ts';
 import type { Configured, PlannedVerification, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
+import type { Recipe } from '../recipe.ts';
 import { findSource } from '../registry.ts';
 import { askKind } from './ask.ts';
 import { compileAssertions, questionName } from './assertions.ts';

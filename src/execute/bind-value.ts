@@ -1,7 +1,7 @@
 import { type Lookup, render } from '../bind.ts';
+import type { Encoding, SecretValue, UrlPart, Value } from '../command.ts';
 import type { ReadSecret } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Encoding, SecretValue, UrlPart, Value } from '../graph.ts';
 
 /** The text of a value, secrets included: for the environment, the files and the descriptors of one program alone. */
 export async function bindValue(value: Value, lookup: Lookup, readSecret: ReadSecret): Promise<string> {

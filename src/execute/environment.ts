@@ -1,6 +1,6 @@
 import type { Lookup } from '../bind.ts';
+import type { Command } from '../command.ts';
 import type { ReadSecret } from '../destination.ts';
-import type { Command } from '../graph.ts';
 import { bindValue } from './bind-value.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from '../diagnostic.ts';
-import type { Tail } from '../graph.ts';
+import type { Tail } from '../recipe.ts';
 import { faultOf } from './blame.ts';
 import type { Guard } from './guard.ts';
 import type { Ended, Launch } from './launch.ts';

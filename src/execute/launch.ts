@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { lchown, rename, writeFile } from 'node:fs/promises';
 import { type Lookup, render } from '../bind.ts';
+import type { Command, ExitRule } from '../command.ts';
 import type { ReadSecret } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Command, ExitRule } from '../graph.ts';
 import { bindValue } from './bind-value.ts';
 import type { Connections } from './connections.ts';
 import { boundEnvironment, inherited, minimal, runVariable } from './environment.ts';

@@ -1,7 +1,7 @@
 /** The program that reaches a place, with everything that stands before what is run there. */
 import { execFile } from 'node:child_process';
+import type { Place, SshHost } from '../command.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Place, SshHost } from '../graph.ts';
 import { placeName } from '../place-name.ts';
 import { shellWord, sshOptions } from '../ssh.ts';
 

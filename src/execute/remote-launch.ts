@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { basename, posix } from 'node:path';
 import { type Lookup, render } from '../bind.ts';
+import type { Command, Place } from '../command.ts';
 import { usesWork } from '../compile/rewrite.ts';
 import { RunnerError } from '../diagnostic.ts';
-import type { Command, Place } from '../graph.ts';
 import { bindValue } from './bind-value.ts';
 import { openConnections } from './connections.ts';
 import { boundEnvironment, inherited, runVariable } from './environment.ts';

@@ -1,4 +1,4 @@
-import type { ExitRule } from '../graph.ts';
+import type { ExitRule } from '../command.ts';
 import type { Verdict } from './launch.ts';
 
 const keptBytes = 64 * 1024;

@@ -1,4 +1,4 @@
-import type { Tail } from '../graph.ts';
+import type { Tail } from '../recipe.ts';
 
 /** Counts a plain stream and keeps as much of its end as the end marker needs. */
 export class TailWindow {

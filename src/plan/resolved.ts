@@ -1,5 +1,8 @@
 /** The plan after names, includes, defaults and paths are settled. Secrets are still references. */
-import type { Contents, Expectation, Level, SshHost } from '../graph.ts';
+
+import type { SshHost } from '../command.ts';
+import type { Expectation, Level } from '../graph.ts';
+import type { Contents } from '../recipe.ts';
 import type { Duration, RetentionPolicy, Tier } from '../retention/policy.ts';
 import type { EffectivePlan } from './effective.ts';
 

@@ -1,5 +1,7 @@
 /** Units settled: durations and sizes as written in a plan become numbers, its parts what the rest of the program reads. */
-import type { Expectation, SshHost } from '../graph.ts';
+
+import type { SshHost } from '../command.ts';
+import type { Expectation } from '../graph.ts';
 import type { Duration, RetentionPolicy, Tier, TierRule } from '../retention/policy.ts';
 import { parseDuration, parseFraction, parseSize, seconds } from '../units.ts';
 import type * as Written from './generated/types.ts';

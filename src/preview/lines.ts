@@ -2,8 +2,9 @@
 import { render } from '../bind.ts';
 import { partLabel } from '../catalog/artifacts.ts';
 import { partSuffix } from '../catalog/part-name.ts';
-import type { Action, Assertion, CapturePart, PutBack, Requirement, RestoreOrigin, SinkPlan, Step } from '../graph.ts';
+import type { Action, CapturePart, PutBack, Requirement, RestoreOrigin, SinkPlan, Step } from '../graph.ts';
 import { placeName } from '../place-name.ts';
+import type { Assertion } from '../recipe.ts';
 import { formatDuration, formatSize } from '../units.ts';
 import { quote, recipeLines, shellLine, shellPipeline, type View } from './shell.ts';
 

@@ -1,7 +1,8 @@
 /** Commands as the shell lines that they are. Only for reading: nothing is ever run through a shell. */
 import { type Lookup, render, renderValue } from '../bind.ts';
-import type { Command, Recipe, Stage } from '../graph.ts';
+import type { Command, Stage } from '../command.ts';
 import { placeName } from '../place-name.ts';
+import type { Recipe } from '../recipe.ts';
 
 const plain = /^[\w@%+=:,./‹›-]+$/u;
 

@@ -14,12 +14,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Lookup } from '../../src/bind.ts';
+import type { Command, Stage } from '../../src/command.ts';
 import { type Ended, prepareLaunch } from '../../src/execute/launch.ts';
 import { faultOf, runCommand, startPipeline } from '../../src/execute/pipeline.ts';
 import { pour } from '../../src/execute/pour.ts';
-import type { Assertion, Command, Recipe, Stage } from '../../src/graph.ts';
 import type { CapturePlan, Facts } from '../../src/kind.ts';
 import { programFacts } from '../../src/programs.ts';
+import type { Assertion, Recipe } from '../../src/recipe.ts';
 
 export type Secrets = Record<string, string>;
 

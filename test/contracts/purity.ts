@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Argument, Command, Recipe, Stage, Value } from '../../src/graph.ts';
+import type { Argument, Command, Stage, Value } from '../../src/command.ts';
+import type { Recipe } from '../../src/recipe.ts';
 
 /** A contract's demand, as a sentence; a check throws it. */
 export function demand(condition: unknown, sentence: string): asserts condition {

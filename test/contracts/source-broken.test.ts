@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Command } from '../../src/graph.ts';
+import type { Command } from '../../src/command.ts';
 import type { SourceKind } from '../../src/kind.ts';
 import { command } from '../../src/sources/command/index.ts';
 import { files } from '../../src/sources/files/index.ts';

@@ -1,6 +1,6 @@
 /** The suite must bite: each of these drivers is broken in one way, and the check that is meant to find it does. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Stage } from '../../src/graph.ts';
+import type { Stage } from '../../src/command.ts';
 import type { TransformKind } from '../../src/kind.ts';
 import { aes } from '../../src/transforms/aes/index.ts';
 import { gzip } from '../../src/transforms/gzip/index.ts';

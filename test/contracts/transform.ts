@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Stage } from '../../src/graph.ts';
+import type { Stage } from '../../src/command.ts';
 import type { Inspection, TransformKind } from '../../src/kind.ts';
 import { findProgram } from '../../src/programs.ts';
 import { Machine, type Secrets } from './machine.ts';

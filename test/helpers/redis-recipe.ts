@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { render } from '../../src/bind.ts';
-import type { Command, Recipe } from '../../src/graph.ts';
+import type { Command } from '../../src/command.ts';
+import type { Recipe } from '../../src/recipe.ts';
 import type { Machine, Task } from '../contracts/machine.ts';
 
 export async function withRecipe<Result>(

@@ -1,7 +1,8 @@
 /** Checks of the sources in preflight: run before anything starts, all at once. */
 import { readdir, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Command, Graph, Requirement } from '../../src/graph.ts';
+import type { Command } from '../../src/command.ts';
+import type { Graph, Requirement } from '../../src/graph.ts';
 import { applyGraph, captureAction, makeWorld, type World } from './world.ts';
 
 let world: World;

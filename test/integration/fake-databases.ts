@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Argument, Command } from '../../src/graph.ts';
+import type { Argument, Command } from '../../src/command.ts';
 import type { Databases, SourceKind } from '../../src/kind.ts';
 
 /** `database` is null for what belongs to the whole server. */

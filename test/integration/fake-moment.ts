@@ -1,5 +1,5 @@
 /** A database of one file that can hold a moment: a session copies it and gives the copy's name. It tells what it does. */
-import type { Command } from '../../src/graph.ts';
+import type { Command } from '../../src/command.ts';
 import type { SourceKind } from '../../src/kind.ts';
 
 export type MomentSpec = { type: 'moment'; path: string; log: string };

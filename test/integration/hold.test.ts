@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Action, Held, Scope } from '../../src/graph.ts';
+import type { Held } from '../../src/command.ts';
+import type { Action, Scope } from '../../src/graph.ts';
 import { graphOf, makeWorld, task, type World, workScope } from './world.ts';
 
 let world: World;

@@ -1,7 +1,9 @@
 /** Recipes with servers: what is started when, what is ended, and whose fault a failure is. */
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Argument, Command, Held, Recipe, VerifyPart } from '../../src/graph.ts';
+import type { Argument, Command, Held } from '../../src/command.ts';
+import type { VerifyPart } from '../../src/graph.ts';
+import type { Recipe } from '../../src/recipe.ts';
 import { applyGraph, captureAction, graphOf, makeWorld, verifyTask, type World, workScope } from './world.ts';
 
 let world: World;

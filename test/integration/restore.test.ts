@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Graph, Recipe, RestoreOrigin, Scope, Step, Task } from '../../src/graph.ts';
+import type { Graph, RestoreOrigin, Scope, Step, Task } from '../../src/graph.ts';
+import type { Recipe } from '../../src/recipe.ts';
 import {
   applyGraph,
   captureAction,

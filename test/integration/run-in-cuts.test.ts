@@ -5,12 +5,12 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Command, Place } from '../../src/command.ts';
 import { faultOf } from '../../src/execute/blame.ts';
 import { type Connections, openConnections } from '../../src/execute/connections.ts';
 import { prepareLaunch } from '../../src/execute/launch.ts';
 import { runCommand, startPipeline } from '../../src/execute/pipeline.ts';
 import { pour } from '../../src/execute/pour.ts';
-import type { Command, Place } from '../../src/graph.ts';
 import { settlePlace } from '../../src/plan/settle.ts';
 import { type Container, dockerEngine } from '../helpers/docker.ts';
 import { fakeKubectl } from '../helpers/kubectl.ts';

@@ -2,8 +2,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Command, Stage } from '../../src/command.ts';
 import { executeGraph, type RunOptions, type RunOutcome } from '../../src/execute/run.ts';
-import type { Action, CapturePart, Command, Graph, Scope, Stage, Task, VerifyPart } from '../../src/graph.ts';
+import type { Action, CapturePart, Graph, Scope, Task, VerifyPart } from '../../src/graph.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../../src/plan/resolved.ts';
 import type { Event } from '../../src/report/events.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Command } from '../../src/graph.ts';
+import type { Command } from '../../src/command.ts';
 import type { Facts } from '../../src/kind.ts';
 import { mongodb } from '../../src/sources/mongodb/index.ts';
 import type { Found, Spec } from '../../src/sources/mongodb/spec.ts';

@@ -3,12 +3,13 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { render } from '../../src/bind.ts';
+import type { Command } from '../../src/command.ts';
 import { askedOf } from '../../src/execute/actions/requirements-there.ts';
 import { lookupWithin } from '../../src/execute/lookup.ts';
 import { lookupAt } from '../../src/execute/remote-launch.ts';
 import { remoteScript } from '../../src/execute/remote-script.ts';
 import type { RunRecord } from '../../src/execute/run.ts';
-import type { Action, Command, Graph, Requirement } from '../../src/graph.ts';
+import type { Action, Graph, Requirement } from '../../src/graph.ts';
 import { siteScript } from '../../src/site-script.ts';
 import { type Finished, type StartOptions, temporaryDirectory } from '../helpers/runner.ts';
 import { type Call, makeRecorder, type Recorder } from './recorder.ts';

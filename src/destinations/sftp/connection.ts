@@ -1,5 +1,5 @@
 /** The session of a store: made when it is needed, and made anew when the last one is over. */
-import type { SshHost } from '../../graph.ts';
+import type { SshHost } from '../../command.ts';
 import { Files } from './files.ts';
 import { openLine } from './line.ts';
 import { Ended, Session } from './session.ts';

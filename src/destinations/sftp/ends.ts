@@ -1,5 +1,5 @@
 /** Why ssh ended, in the words of a person, from what it printed. */
-import type { SshHost } from '../../graph.ts';
+import type { SshHost } from '../../command.ts';
 import { Ended } from './session.ts';
 
 /** `user@host:port`, as far as the plan says it. */

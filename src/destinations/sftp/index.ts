@@ -1,8 +1,9 @@
 /** A folder at another host, over OpenSSH's own client: the server needs nothing but SFTP. */
 
 import { normalize } from 'node:path/posix';
+import type { SshHost } from '../../command.ts';
 import type { DestinationKind } from '../../destination.ts';
-import type { Requirement, SshHost } from '../../graph.ts';
+import type { Requirement } from '../../graph.ts';
 import { quoted } from '../shell.ts';
 
 export type SftpSpec = {

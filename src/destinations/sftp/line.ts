@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SshHost } from '../../graph.ts';
+import type { SshHost } from '../../command.ts';
 import { sshOptions } from '../../ssh.ts';
 import { endOf, hostLabel } from './ends.ts';
 import { Ended, type Line } from './session.ts';

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { render } from '../../bind.ts';
 import { type Artifact, Format, type Manifest } from '../../catalog/format.ts';
 import { sealManifest } from '../../catalog/manifest.ts';
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { PerformContext } from '../task-context.ts';
 import type { Place } from './capture-place.ts';
 import type { Caught } from './capture-stream.ts';

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { render } from '../../bind.ts';
 import { partLabel } from '../../catalog/artifacts.ts';
+import type { Command } from '../../command.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { CapturePart, Command, PlainSize } from '../../graph.ts';
+import type { CapturePart } from '../../graph.ts';
+import type { PlainSize } from '../../recipe.ts';
 import { type FanOutResult, fanOut, type NamedSink } from '../fan-out.ts';
 import type { Ended } from '../launch.ts';
 import { faultOf, startPipeline } from '../pipeline.ts';

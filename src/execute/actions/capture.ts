@@ -1,6 +1,6 @@
 import type { Manifest } from '../../catalog/format.ts';
+import type { Command } from '../../command.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Command } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { type Copy, openCopy, openSinks, prepareCopies, undoCopies } from './capture-copies.ts';
 import { askSource, learnFacts } from './capture-facts.ts';

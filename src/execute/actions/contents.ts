@@ -1,5 +1,5 @@
 /** Compares what came back with what the source held when the backup was made: lines of `name<TAB>value`. */
-import type { Contents } from '../../graph.ts';
+import type { Contents } from '../../recipe.ts';
 
 /** So many differences are named; how many more there are is told. */
 const named = 5;

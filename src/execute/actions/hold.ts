@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command, Held } from '../../command.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import type { Action, Command, Held } from '../../graph.ts';
+import type { Action } from '../../graph.ts';
 import { bindValue } from '../bind-value.ts';
 import { faultOf, lastLines } from '../blame.ts';
 import type { Ended, Launch } from '../launch.ts';

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { render } from '../../bind.ts';
-import type { Assertion, Command, Intake, Recipe, Stage } from '../../graph.ts';
+import type { Command, Stage } from '../../command.ts';
+import type { Assertion, Intake, Recipe } from '../../recipe.ts';
 import { faultOf } from '../blame.ts';
 import type { PourOptions } from '../intake.ts';
 import type { Ended } from '../launch.ts';

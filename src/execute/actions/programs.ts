@@ -1,5 +1,5 @@
 import { render } from '../../bind.ts';
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import { type Ended, type Launch, prepareLaunch } from '../launch.ts';
 import { faultOf, runCommand } from '../pipeline.ts';
 import { lookupAt } from '../remote-launch.ts';

@@ -1,4 +1,5 @@
-import type { Action, Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
+import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { programsOf } from './programs.ts';

@@ -1,5 +1,6 @@
 /** Requirements at the place where a source's programs run: asked by a constant script, since no file of that place can be opened here. */
-import type { Command, Place, Requirement } from '../../graph.ts';
+import type { Command, Place } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import { placeName } from '../../place-name.ts';
 import { type Checked, checkTime } from './requirements.ts';
 

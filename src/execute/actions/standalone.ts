@@ -1,5 +1,5 @@
 import { render } from '../../bind.ts';
-import type { Command, Place } from '../../graph.ts';
+import type { Command, Place } from '../../command.ts';
 import { type Client, clientArgv, clientOf } from '../remote-client.ts';
 import { bindPlace } from '../remote-launch.ts';
 import type { PerformContext } from '../task-context.ts';

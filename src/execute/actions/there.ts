@@ -1,6 +1,7 @@
 /** Names beside the live data of another place: claimed, removed, and swept by the guard should we be killed. */
 import { render } from '../../bind.ts';
-import type { Action, Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
+import type { Action } from '../../graph.ts';
 import { clientArgv } from '../remote-client.ts';
 import { bindPlace } from '../remote-launch.ts';
 import type { PerformContext, Performed } from '../task-context.ts';

@@ -1,5 +1,6 @@
 import { render } from '../../bind.ts';
-import type { Action, Recipe } from '../../graph.ts';
+import type { Action } from '../../graph.ts';
+import type { Recipe } from '../../recipe.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import { admittedName, proveBytes } from './admit.ts';
 import type { RunContext } from './context.ts';

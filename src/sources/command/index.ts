@@ -1,4 +1,4 @@
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { SourceKind } from '../../kind.ts';
 import type { SourceCommand as CommandSpec } from '../../plan/generated/types.ts';
 import { shellWord } from '../shell-word.ts';

@@ -1,5 +1,5 @@
 /** Where our own `runner-builtin expand` is not, a shell does the same: it looks up paths and writes their names for tar. */
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 
 /**
  * `$1` base, `$2` the list, `$3` `optional` or empty, then the paths. Goes through them twice: what lies in a folder that is

@@ -1,4 +1,5 @@
-import type { Argument, Command, ExitRule, Requirement } from '../../graph.ts';
+import type { Argument, Command, ExitRule } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { Facts, RestoreOptions, SourceKind } from '../../kind.ts';
 import type { SourceFiles as FilesSpec } from '../../plan/generated/types.ts';
 import { exclusions } from './exclude.ts';

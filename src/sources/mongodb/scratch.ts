@@ -1,4 +1,4 @@
-import type { Argument, Held } from '../../graph.ts';
+import type { Argument, Held } from '../../command.ts';
 import type { Facts, Scratch, Target } from '../../kind.ts';
 import { asked, scopeOf } from './ask.ts';
 import { socketName } from './connection.ts';

@@ -1,7 +1,8 @@
-import { ExitCode, RunnerError } from '../../diagnostic.ts';
 /** What mongodump and mongorestore are told. */
-import type { Argument, Command, Recipe } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
+import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { CapturePlan, Facts, RestoreOptions, Target } from '../../kind.ts';
+import type { Recipe } from '../../recipe.ts';
 import { connected, optionValue } from './connection.ts';
 import { foundOf, hasOplog, type Spec, takesOplog } from './spec.ts';
 

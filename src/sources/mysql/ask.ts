@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Facts, Question, Target } from '../../kind.ts';
 import { type ClientOptions, statement } from './connection.ts';
 import { contentsCommand } from './contents.ts';

@@ -1,4 +1,5 @@
-import type { Command, Requirement } from '../../graph.ts';
+import type { Command } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
 import { nearest } from '../../plan/nearest.ts';
 import { generated, statement } from './connection.ts';

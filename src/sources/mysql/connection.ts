@@ -1,4 +1,4 @@
-import type { Argument, Command, SecretValue, Value } from '../../graph.ts';
+import type { Argument, Command, SecretValue, Value } from '../../command.ts';
 import type { Facts, Server } from '../../kind.ts';
 import { findProgram, type Program, seriesOf, usualName } from './programs.ts';
 import { type Flavour, flavourOf, type MysqlSpec } from './spec.ts';

@@ -1,6 +1,7 @@
 /** What a database holds, table by table and object by object, as lines that are compared with those of a restored copy. */
-import type { Command, Contents, Value } from '../../graph.ts';
+import type { Command, Value } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
+import type { Contents } from '../../recipe.ts';
 import { chosenTables } from './checks.ts';
 import { type ClientOptions, generated } from './connection.ts';
 import { type MysqlSpec, wanted } from './spec.ts';

@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Databases, Facts } from '../../kind.ts';
 import { client, generated, runGenerated, statement } from './connection.ts';
 import { dumpCommand } from './dump.ts';

@@ -1,5 +1,6 @@
-import type { Argument, Command, ExitRule, Recipe, Tail } from '../../graph.ts';
+import type { Argument, Command, ExitRule } from '../../command.ts';
 import type { CapturePlan, Facts } from '../../kind.ts';
+import type { Recipe, Tail } from '../../recipe.ts';
 import { clientFor, login, statement } from './connection.ts';
 import { mayReadPosition } from './privileges.ts';
 import { findProgram, olderThan, type Program, seriesOf, usualName } from './programs.ts';

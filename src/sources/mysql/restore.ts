@@ -1,5 +1,6 @@
-import type { Command, Recipe } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts, Target } from '../../kind.ts';
+import type { Recipe } from '../../recipe.ts';
 import { place } from './ask.ts';
 import { client } from './connection.ts';
 import { tailOf } from './dump.ts';

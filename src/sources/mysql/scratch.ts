@@ -1,5 +1,6 @@
-import type { Argument, Command, Held, Recipe } from '../../graph.ts';
+import type { Argument, Command, Held } from '../../command.ts';
 import type { Facts, Scratch, Server } from '../../kind.ts';
+import type { Recipe } from '../../recipe.ts';
 import { client, socketName, statement } from './connection.ts';
 import { collate } from './databases.ts';
 import { findServer, type Program, seriesOf, seriesText, serversFound } from './programs.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts, Survey } from '../../kind.ts';
 import { statement } from './connection.ts';
 import type { MysqlSpec, Surveyed } from './spec.ts';

@@ -1,5 +1,5 @@
 /** Users, roles and grants as statements that may be run again: a dump of one database holds none of them. */
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
 import { generated } from './connection.ts';
 import { flavourOf, type MysqlSpec } from './spec.ts';

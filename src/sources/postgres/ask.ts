@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Facts, Question, Target } from '../../kind.ts';
 import { at, live, statements } from './connection.ts';
 import { canonical, contents } from './contents.ts';

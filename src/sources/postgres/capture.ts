@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { CapturePlan, Facts } from '../../kind.ts';
 import { parseDuration, seconds } from '../../units.ts';
 import { live, script } from './connection.ts';

@@ -1,5 +1,6 @@
 /** Checks of the live source before anything starts. */
-import type { Command, Requirement } from '../../graph.ts';
+import type { Command } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { Facts } from '../../kind.ts';
 import { live, statements } from './connection.ts';
 import { isSchema, isTable, rowsIncluded, tableIncluded } from './patterns.ts';

@@ -1,4 +1,4 @@
-import type { Argument, Command, SecretValue, Value } from '../../graph.ts';
+import type { Argument, Command, SecretValue, Value } from '../../command.ts';
 import type { Facts, Server, Target } from '../../kind.ts';
 import { pathFor } from './programs.ts';
 import { found, type Spec } from './spec.ts';

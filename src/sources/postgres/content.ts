@@ -1,5 +1,6 @@
-import type { Argument, Command, Recipe, Tail } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
+import type { Recipe, Tail } from '../../recipe.ts';
 import { pathFor } from './programs.ts';
 import { formatMade, majorOf, type Spec, serverMajor } from './spec.ts';
 

@@ -1,5 +1,6 @@
-import type { Argument, Command, Contents, Value } from '../../graph.ts';
+import type { Argument, Command, Value } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
+import type { Contents } from '../../recipe.ts';
 import { type Connection, script, statements } from './connection.ts';
 import { definitions } from './definitions.ts';
 import { dataIncluded, hasLargeObjects, rowsIncluded, tableIncluded } from './patterns.ts';

@@ -1,4 +1,4 @@
-import type { Argument, Command } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Databases, Facts } from '../../kind.ts';
 import { type Connection, live, script, statements } from './connection.ts';
 import { createLike, dressLike, rowOf } from './create.ts';

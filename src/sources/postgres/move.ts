@@ -1,4 +1,4 @@
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
 import { live } from './connection.ts';
 import { isSchema, isTable } from './patterns.ts';

@@ -1,5 +1,6 @@
-import type { Argument, Command, Recipe } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
 import type { Facts, RestoreOptions, Target } from '../../kind.ts';
+import type { Recipe } from '../../recipe.ts';
 import { at, type Connection, live, statements } from './connection.ts';
 import { restoreTool, unpack, wholeArchive, wholeDump, wholeGlobals } from './content.ts';
 import { createsPublic } from './patterns.ts';

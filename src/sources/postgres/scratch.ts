@@ -1,5 +1,6 @@
-import type { Argument, Command, Held, Recipe, Value } from '../../graph.ts';
+import type { Argument, Command, Held, Value } from '../../command.ts';
 import type { Facts, Scratch, Target } from '../../kind.ts';
+import type { Recipe } from '../../recipe.ts';
 import { type Connection, elsewhere, scratchUser, script, statements } from './connection.ts';
 import { archiveMajor, unpack, wholeArchive, wholeDump } from './content.ts';
 import { createLike } from './create.ts';

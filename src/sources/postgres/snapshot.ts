@@ -1,4 +1,4 @@
-import type { Held } from '../../graph.ts';
+import type { Held } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
 import { live, session } from './connection.ts';
 import { databaseOf, type Spec } from './spec.ts';

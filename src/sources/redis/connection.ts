@@ -1,4 +1,4 @@
-import type { Argument, Command, Value } from '../../graph.ts';
+import type { Argument, Command, Value } from '../../command.ts';
 import type { Facts, Target } from '../../kind.ts';
 import type { SourceRedis } from '../../plan/generated/types.ts';
 import { tool } from './programs.ts';

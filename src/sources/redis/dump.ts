@@ -1,5 +1,6 @@
-import type { Argument, Assertion, Command, Held, Recipe } from '../../graph.ts';
+import type { Argument, Command, Held } from '../../command.ts';
 import type { Facts, Scratch } from '../../kind.ts';
+import type { Assertion, Recipe } from '../../recipe.ts';
 import { type RedisSpec, socketName, talk } from './connection.ts';
 import { found, isOlder, serverVersion, tool, versionNumbers } from './programs.ts';
 

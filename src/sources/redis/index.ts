@@ -1,4 +1,5 @@
-import type { Argument, Command, Requirement } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { CapturePlan, Facts, RestoreOptions, SourceKind } from '../../kind.ts';
 import { parseDuration, seconds } from '../../units.ts';
 import { type RedisSpec, talk } from './connection.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts, RestoreOptions } from '../../kind.ts';
 import { type RedisSpec, talk } from './connection.ts';
 import { databases, serve } from './dump.ts';

@@ -1,5 +1,6 @@
-import type { Assertion, Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts } from '../../kind.ts';
+import type { Assertion } from '../../recipe.ts';
 import { type RedisSpec, talk } from './connection.ts';
 
 import type { ServerFacts } from './survey.ts';

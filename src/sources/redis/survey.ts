@@ -1,4 +1,5 @@
-import type { Command, Requirement } from '../../graph.ts';
+import type { Command } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { Facts, Survey } from '../../kind.ts';
 import { type RedisSpec, talk } from './connection.ts';
 

@@ -1,4 +1,5 @@
-import type { Argument, Command, Requirement } from '../../graph.ts';
+import type { Argument, Command } from '../../command.ts';
+import type { Requirement } from '../../graph.ts';
 import type { Facts, SourceKind } from '../../kind.ts';
 import type { SourceSqlite as SqliteSpec } from '../../plan/generated/types.ts';
 

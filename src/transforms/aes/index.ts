@@ -1,5 +1,6 @@
+import type { Command } from '../../command.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Command, StageRecord } from '../../graph.ts';
+import type { StageRecord } from '../../graph.ts';
 import type { Facts, TransformKind } from '../../kind.ts';
 import type { TransformAes as AesSpec } from '../../plan/generated/types.ts';
 

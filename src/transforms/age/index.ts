@@ -1,5 +1,5 @@
+import type { Command } from '../../command.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Command } from '../../graph.ts';
 import type { Inspection, KeyReference, ReadFile, TransformKind } from '../../kind.ts';
 import type { TransformAge as AgeSpec } from '../../plan/generated/types.ts';
 import { requireProgram } from '../require-program.ts';

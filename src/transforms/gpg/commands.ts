@@ -1,5 +1,6 @@
+import type { Command, Stage } from '../../command.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
-import type { Command, Stage, StageRecord } from '../../graph.ts';
+import type { StageRecord } from '../../graph.ts';
 import type { Facts, Inspection } from '../../kind.ts';
 import type { TransformGpg as GpgSpec } from '../../plan/generated/types.ts';
 import { isFile, isSymmetric, type KeyFacts } from './spec.ts';

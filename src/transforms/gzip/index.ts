@@ -1,4 +1,4 @@
-import type { Command } from '../../graph.ts';
+import type { Command } from '../../command.ts';
 import type { Facts, TransformKind } from '../../kind.ts';
 import type { TransformGzip as GzipSpec } from '../../plan/generated/types.ts';
 

@@ -21,6 +21,7 @@ export type Finding =
   | 'drill'
   | 'anomaly'
   | 'accept'
+  | 'forget'
   | 'pin'
   | 'unpin'
   | 'copy'

@@ -46,7 +46,7 @@ export async function judgeShelf(
 /** Null where a file must be read. Years of backups are judged here, so that none of them costs a promise. */
 function judgeByName(entry: ShelfEntry, { required, tags }: JudgeOptions): Judged | null {
   const judgement = judge(entry, required);
-  if (tags || judgement.consult || judgement.pin !== null) return null;
+  if (tags || judgement.consult || judgement.pin !== null || judgement.state === 'forgotten') return null;
   const item: Item = { id: entry.id, time: entry.time, good: judgement.state === 'good', pinned: false };
   return { entry, judgement, manifest: null, item };
 }
@@ -65,6 +65,7 @@ export async function judgeEntry(entry: ShelfEntry, destination: Destination, op
     good: judgement.state === 'good',
     pinned,
     ...(manifest ? { tags: manifest.tags } : {}),
+    ...(judgement.state === 'forgotten' ? { forgotten: true } : {}),
     ...(judgement.state === 'opaque' ? { held: 'made by a newer runner' } : {}),
   };
   return { entry, judgement: { ...judgement, pinned }, manifest, item };

@@ -4,9 +4,9 @@ import type { ShelfEntry, ShelfRecord } from './shelf.ts';
 
 /**
  * `unproven`: a required check has not passed here. `failed`: a check failed, and nobody accepted that. `anomalous`: likewise
- * for an anomaly. `incomplete`: its artifact is not there, or its manifest is damaged. `opaque`: made by a newer runner.
+ * for an anomaly. `forgotten`: a person wants it gone, and it may not go yet. `incomplete`: its artifact is not there, or its manifest is damaged. `opaque`: made by a newer runner.
  */
-export type State = 'good' | 'unproven' | 'failed' | 'anomalous' | 'incomplete' | 'opaque';
+export type State = 'good' | 'unproven' | 'failed' | 'anomalous' | 'forgotten' | 'incomplete' | 'opaque';
 
 export type Judgement = {
   state: State;
@@ -40,6 +40,7 @@ export function judge(entry: ShelfEntry, required: readonly Level[], known: Know
   const proven = holds(passed, required) || (known !== null && holds(passed, known.required));
   const { pin } = marks;
   const common = { pinned: pin !== null, pin, passed, consult: false };
+  if (marks.forgotten) return { ...common, state: 'forgotten' };
   if (marks.failed) return { ...common, state: 'failed' };
   if (marks.anomalous) return { ...common, state: 'anomalous' };
   const missing = known?.missing ?? [];
@@ -48,16 +49,17 @@ export function judge(entry: ShelfEntry, required: readonly Level[], known: Know
   return { ...common, consult, state: proven ? 'good' : 'unproven' };
 }
 
-type Marks = { passed: Level[]; failed: boolean; anomalous: boolean; pin: string | null };
+type Marks = { passed: Level[]; failed: boolean; anomalous: boolean; forgotten: boolean; pin: string | null };
 
 /** `records` are sorted by stamp. In one second the worse mark counts: missing a bad one would delete good backups. */
 function readMarks(records: readonly ShelfRecord[]): Marks {
   let accepted = '';
   for (const { finding, stamp } of records) if (finding === 'accept') accepted = stamp;
-  const marks: Marks = { passed: [], failed: false, anomalous: false, pin: null };
+  const marks: Marks = { passed: [], failed: false, anomalous: false, forgotten: false, pin: null };
   let unpinned = '';
   for (const { finding, result, stamp, key } of records) {
     if (finding === 'anomaly') marks.anomalous ||= stamp >= accepted;
+    else if (finding === 'forget') marks.forgotten ||= stamp >= accepted;
     else if (result === 'fail') marks.failed ||= stamp >= accepted;
     else if (result === 'pass' && isLevel(finding) && !marks.passed.includes(finding)) marks.passed.push(finding);
     else if (finding === 'pin' && stamp >= unpinned) marks.pin = key;

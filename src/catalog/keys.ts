@@ -78,7 +78,7 @@ export type ParsedKey =
   | (ParsedFile & { backup: string; id: string; time: Date })
   | { kind: 'runner' | 'recovery' | 'log' | 'foreign' };
 
-const findings = new Set('checksum content restore drill anomaly accept pin unpin copy rekey'.split(' '));
+const findings = new Set('checksum content restore drill anomaly accept forget pin unpin copy rekey'.split(' '));
 const recordName = /^\.([a-z]+)-(pass|fail|set)-(\d{8}T\d{6}Z)-[a-z0-9]{1,16}\.json$/;
 const newerRecord = /^\.[a-z]+-[a-z]+-\d{8}T\d{6}Z-[a-z0-9]+\.json$/;
 const newerManifest = /^\.manifest[-@.]v?\d+\.json(\.sig)?$/;

@@ -1,5 +1,6 @@
 import { newNonce, stampOf } from '../catalog/identity.ts';
 import { acquireLease } from '../catalog/lease.ts';
+import { readManifest } from '../catalog/manifest.ts';
 import { removeBackups } from '../catalog/remove.ts';
 import type { ReadSecret } from '../destination.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
@@ -11,6 +12,7 @@ import { oneLine } from '../report/human.ts';
 import type { Host, Invocation } from './command.ts';
 import { consent } from './consent.ts';
 import { backupOf, findRow } from './find.ts';
+import { writeSaying } from './findings.ts';
 import { openPlan } from './plan-file.ts';
 import type { Copy, Row } from './rows.ts';
 import { type Place, tellFailures, withShelves } from './shelves.ts';
@@ -52,28 +54,32 @@ async function removeCopy(
   plan: ResolvedPlan,
   readSecret: ReadSecret,
   { name, destination }: Place,
-  { entry }: Copy,
+  copy: Copy,
   reason: string,
   invocation: Invocation,
   host: Host,
 ): Promise<number> {
   const { type, spec } = plan.destinations[name]!;
   if (findDestination(type).appendOnly?.(spec)) {
-    host.terminal.say(
-      `warning: destination "${name}" is append-only: what is there stays until \`runner prune\` deletes it\n`,
-    );
+    await disown(plan.name, { name, destination }, copy, reason, {
+      host,
+      why: `destination "${name}" is append-only: what is there stays until \`runner prune\` deletes it`,
+    });
+    await describeAgain(plan, readSecret, { name, destination }, host);
     return 0;
   }
   const run = `${stampOf(new Date())}-${newNonce()}`;
   const { lockTimeout = 0 } = invocation.options;
   const lease = await acquireLease(destination, plan.name, run, { timeout: lockTimeout, signal: host.signal });
   try {
-    const items = [{ entry, reasons: [`forgotten: ${oneLine(reason)}`] }];
+    const items = [{ entry: copy.entry, reasons: [`forgotten: ${oneLine(reason)}`] }];
     const { removed, refused, locked } = await removeBackups(destination, plan.name, run, items, {
       stillOurs: () => lease.check(),
       now: new Date(),
     });
-    for (const { message } of [...refused, ...locked]) host.terminal.say(`warning: ${message}\n`);
+    for (const { message } of refused) host.terminal.say(`warning: ${message}\n`);
+    for (const { message } of locked)
+      await disown(plan.name, { name, destination }, copy, reason, { host, why: message });
     await describeAgain(plan, readSecret, { name, destination }, host);
     return removed.length;
   } catch (error) {
@@ -82,6 +88,25 @@ async function removeCopy(
   } finally {
     await lease.release();
   }
+}
+
+/** What may not be deleted yet counts no longer: no restore chooses it, it fills no slot, and a prune deletes it when it may. */
+async function disown(
+  plan: string,
+  place: Pick<Place, 'name' | 'destination'>,
+  copy: Copy,
+  message: string,
+  { host, why }: { host: Host; why: string },
+): Promise<void> {
+  const left = await readManifest(place.destination, copy.entry.manifestKey)
+    .then(({ sha256 }) =>
+      writeSaying(plan, place, copy, { finding: 'forget', result: 'set', manifest: sha256, message }),
+    )
+    .then(
+      () => 'it counts as forgotten there from now on',
+      (error: Error) => `nor could it be marked there: ${error.message}`,
+    );
+  host.terminal.say(`warning: ${why}; ${left}\n`);
 }
 
 /** RECOVERY.md may name what is gone now. */

@@ -35,7 +35,7 @@ export type Row = {
   copies: Copy[];
 };
 
-const best: Judgement['state'][] = ['good', 'unproven', 'anomalous', 'failed', 'incomplete', 'opaque'];
+const best: Judgement['state'][] = ['good', 'unproven', 'anomalous', 'failed', 'forgotten', 'incomplete', 'opaque'];
 const tierOrder: Tier[] = ['yearly', 'quarterly', 'monthly', 'weekly', 'daily', 'hourly'];
 
 /** All rows, the oldest first. A manifest that had to be read and could not is told among the failures. */

@@ -20,11 +20,19 @@
 import { zoneClock } from './calendar.ts';
 import { periodOf, tiersByRank, type WeekStarts } from './periods.ts';
 import type { Duration, RetentionPolicy, Tier } from './policy.ts';
-import { notGoodAnyMore, notGoodYet, ownReasons, reasonsBy, withinReason } from './reasons.ts';
+import { goneReason, notGoodYet, ownReasons, reasonsBy, withinReason } from './reasons.ts';
 import { heldTiers, momentsBy, standingOf } from './standing.ts';
 
-/** One backup on a shelf. `time` is the one in its id; `held` says why it may not go: a chain, a lock. */
-export type Item = { id: string; time: Date; good: boolean; tags?: string[]; pinned?: boolean; held?: string };
+/** One backup on a shelf. `time` is the one in its id; `held` says why it may not go: a chain, a lock. No rule keeps what is forgotten. */
+export type Item = {
+  id: string;
+  time: Date;
+  good: boolean;
+  forgotten?: boolean;
+  tags?: string[];
+  pinned?: boolean;
+  held?: string;
+};
 
 export type Reasons = { id: string; reasons: string[] };
 
@@ -52,7 +60,7 @@ export function decide(policy: RetentionPolicy, timezone: string, items: readonl
     if (item.good) {
       index += 1;
       reasons.push(...words.toKeep(index));
-    } else {
+    } else if (!item.forgotten) {
       if (item.time.getTime() > graceAfter) reasons.push(notGoodYet(newest !== undefined, grace));
       // `within` keeps everything younger, proven or not: it is no slot that something fills.
       if (newest !== undefined && item.time.getTime() > standing.withinAfter) reasons.push(withinReason(policy));
@@ -61,7 +69,7 @@ export function decide(policy: RetentionPolicy, timezone: string, items: readonl
       decision.keep.push({ id: item.id, reasons });
       decision.tiers.set(item.id, item.good ? heldTiers(standing, index) : []);
     } else {
-      decision.delete.push({ id: item.id, reasons: item.good ? words.toDelete(index) : [notGoodAnyMore(grace)] });
+      decision.delete.push({ id: item.id, reasons: item.good ? words.toDelete(index) : [goneReason(item, grace)] });
     }
   }
   return decision;

@@ -21,8 +21,8 @@ export function notGoodYet(hasGood: boolean, grace: Duration): string {
     : 'not good: kept until there is a newer good one';
 }
 
-export function notGoodAnyMore(grace: Duration): string {
-  return `not good, and a good one is at least ${written(grace)} newer`;
+export function goneReason({ forgotten }: { forgotten?: boolean }, grace: Duration): string {
+  return forgotten ? 'forgotten' : `not good, and a good one is at least ${written(grace)} newer`;
 }
 
 /** The reasons that the rules give for a good backup; none to keep it means that it goes. */

@@ -63,7 +63,13 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       }
       const shown = await runner(['plan', file], { cwd: folder, env });
       expect(shown.stdout).toMatch(/nothing will be deleted, because it is append-only: `runner prune` deletes there/);
-      expect(await ids(file, folder, env)).toHaveLength(3);
+      const all = (await ids(file, folder, env)).toSorted();
+      expect(all).toHaveLength(3);
+      const forgotten = await runner(['forget', file, all[0]!, '--yes', '--reason', 'poisoned'], { cwd: folder, env });
+      expect([forgotten.exitCode, forgotten.stderr]).toEqual([
+        2,
+        expect.stringMatching(/append-only: .*; it counts as forgotten there/),
+      ]);
       const pruned = await runner(['prune', file, '--yes'], { cwd: folder, env });
       expect(pruned.exitCode, pruned.stderr).toBe(0);
       expect(await ids(file, folder, env)).toHaveLength(1);
@@ -85,6 +91,19 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       const pruned = await runner(['prune', file, '--yes'], { cwd: folder, env });
       expect(pruned.exitCode, pruned.stderr).toBe(0);
       expect(await ids(file, folder, env)).toHaveLength(2);
+      // What is poisoned is not restored any more, though it may not go yet.
+      const [older, newest] = (await ids(file, folder, env)).toSorted();
+      const forgotten = await runner(['forget', file, newest!, '--yes', '--reason', 'poisoned'], { cwd: folder, env });
+      expect([forgotten.exitCode, forgotten.stderr]).toEqual([
+        2,
+        expect.stringMatching(/locked until .*; it counts as forgotten there/),
+      ]);
+      const restored = await runner(['restore', file, 'notes', '--latest', '--to', join(folder, 'back')], {
+        cwd: folder,
+        env,
+      });
+      expect(restored.exitCode, restored.stderr).toBe(0);
+      expect(restored.stdout).toContain(older!);
     });
   });
 });

@@ -58,7 +58,7 @@ export async function markDamaged(
 }
 
 /** What was found of the backup itself, and what a person said of it; a checksum speaks of one copy alone. */
-const shared: readonly Finding[] = ['content', 'restore', 'drill', 'anomaly', 'accept', 'pin', 'unpin'];
+const shared: readonly Finding[] = ['content', 'restore', 'drill', 'anomaly', 'accept', 'forget', 'pin', 'unpin'];
 
 /** Records, by their keys. */
 export type Along = { key: string; bytes: Uint8Array }[];

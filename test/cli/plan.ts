@@ -1,6 +1,7 @@
 /** Small plans for the tests of the command line. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import { temporaryDirectory } from '../helpers/runner.ts';
 
 export type Workplace = { path: string; remove(): void };
@@ -29,4 +30,17 @@ export function workplace(text: string = small): Workplace {
   writeFileSync(join(place.path, 'notes', 'second.txt'), 'second\n');
   writeFileSync(join(place.path, 'runner.yaml'), text);
   return place;
+}
+
+/** What makes such directories, as many as a test wants; each goes when its test has ended. */
+export function workplaces(): (text?: string) => Workplace {
+  const made: Workplace[] = [];
+  afterEach(() => {
+    for (const place of made.splice(0)) place.remove();
+  });
+  return (text) => {
+    const place = workplace(text);
+    made.push(place);
+    return place;
+  };
 }

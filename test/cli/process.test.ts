@@ -1,19 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { built, cli, finished, runner, shell, start } from '../helpers/runner.ts';
-import { small, type Workplace, workplace } from './plan.ts';
+import { small, type Workplace, workplaces } from './plan.ts';
 
-const places: Workplace[] = [];
-const place = (text?: string): Workplace => {
-  const made = workplace(text);
-  places.push(made);
-  return made;
-};
-afterEach(() => {
-  for (const made of places.splice(0)) made.remove();
-});
+const place = workplaces();
 
 /** A source that writes its process id into `begun` and then takes its time. */
 function slowPlace(hooks = ''): Workplace {

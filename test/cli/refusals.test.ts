@@ -9,20 +9,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isRoot } from '../helpers/programs.ts';
 import { runner } from '../helpers/runner.ts';
-import { small, type Workplace, workplace } from './plan.ts';
+import { small, workplaces } from './plan.ts';
 
-const places: Workplace[] = [];
-const place = (text?: string): Workplace => {
-  const made = workplace(text);
-  places.push(made);
-  return made;
-};
-afterEach(() => {
-  for (const made of places.splice(0)) made.remove();
-});
+const place = workplaces();
 
 /** What every failure owes: no stack trace, and nothing but sentences. */
 function sentences(stderr: string): string {

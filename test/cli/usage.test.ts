@@ -1,19 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { verbs } from '../../src/commands/verbs.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
-import { type Workplace, workplace } from './plan.ts';
+import { workplaces } from './plan.ts';
 
-const places: Workplace[] = [];
-const place = (text?: string): Workplace => {
-  const made = workplace(text);
-  places.push(made);
-  return made;
-};
-afterEach(() => {
-  for (const made of places.splice(0)) made.remove();
-});
+const place = workplaces();
 
 describe('help', () => {
   it('lists every verb and the exit codes', async () => {

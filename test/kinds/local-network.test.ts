@@ -1,7 +1,7 @@
 /** A folder on a network file system: everything goes through a process of its own, and one that hangs is left behind. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import { collect, destinationContract, keys } from '../contracts/destination.ts'
 import { able, canMount, has } from '../helpers/programs.ts';
 import { built, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { waitFor } from '../proofs/support.ts';
+import { breaksListing } from './folder-links.ts';
 
 beforeAll(async () => await built());
 
@@ -32,14 +33,7 @@ const opened = (root: string, timeout = 60): Destination =>
 destinationContract('local over a network', async () => {
   const outside = await folder();
   const root = join(outside, 'prefix');
-  const breakListing = async (name: string) => {
-    await rename(join(root, name), join(outside, name));
-    await symlink(join(outside, name), join(root, name));
-    return async () => {
-      await rm(join(root, name));
-      await rename(join(outside, name), join(root, name));
-    };
-  };
+  const breakListing = breaksListing(root, outside);
   return { open: async () => opened(root), breakListing, objects: 500, end: async () => {} };
 });
 

@@ -46,6 +46,7 @@ export const s3: DestinationKind<S3Spec> = {
 
 /** One text for one server: two destinations are the same place although one of them ends in a slash, or names the usual port. */
 function plainUrl(endpoint: string): string {
+  if (!URL.canParse(endpoint)) return endpoint;
   const { origin, pathname } = new URL(endpoint);
   return `${origin}${pathname.replace(/\/+$/, '')}`;
 }

@@ -1,6 +1,6 @@
 /** What restic says went wrong, in the words of a person. */
 import { RunnerError } from '../../diagnostic.ts';
-import { lastAnswer } from './retries.ts';
+import { lastAnswer, missesLock } from './retries.ts';
 
 /** How a call of restic ended. */
 export type Ended = {
@@ -49,6 +49,7 @@ const notThere =
 function kindOf({ stderr, exitCode }: Ended): Kind {
   const [kind] = kinds.find(([, code, words]) => (code !== null && exitCode === code) || words.test(stderr)) ?? [];
   if (kind !== undefined) return kind;
+  if (missesLock(stderr)) return 'locked';
   const isAsked = /Is there a repository at the following location/.test(stderr);
   return isAsked && notThere.test(stderr) ? 'missing' : 'other';
 }

@@ -70,8 +70,8 @@ export class Program {
         timeout: (call.timeout ?? 600) * 1000,
         ...(call.input ? { input: call.input } : { stdin: 'ignore' as const }),
       });
-      watchRetries(child.stderr, this.fruitless, () => {
-        this.fruitless = 3;
+      watchRetries(child.stderr, this.fruitless, (isLock) => {
+        if (!isLock) this.fruitless = 3;
         child.kill('SIGTERM');
       });
       const result = await child;

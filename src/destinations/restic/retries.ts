@@ -3,8 +3,14 @@ import type { Readable } from 'node:stream';
 
 const again = /returned error, retrying after [^:]*: (.*)/;
 
-/** Runs `giveUp` when restic has told for so many seconds that it tries again; ends with the stream. */
-export function watchRetries(stderr: Readable, seconds: number, giveUp: () => void): void {
+/** The lock of somebody who has ended meanwhile: nothing is wrong, and behind rclone restic asks for it all the same. */
+const vanished = /retrying after [^\n]*<lock\/[0-9a-f]+> does not exist/;
+
+/** Whether restic ended while it asked for such a lock. */
+export const missesLock = (stderr: string): boolean => vanished.test(stderr);
+
+/** Runs `giveUp` when restic has told for so many seconds, 2 for a lock that has gone, that it tries again; ends with the stream. */
+export function watchRetries(stderr: Readable, seconds: number, giveUp: (isLock: boolean) => void): void {
   let timer: NodeJS.Timeout | undefined;
   const calm = () => {
     clearTimeout(timer);
@@ -13,7 +19,10 @@ export function watchRetries(stderr: Readable, seconds: number, giveUp: () => vo
   stderr.on('data', (chunk: Buffer) => {
     const text = chunk.toString();
     if (/operation successful after/.test(text)) calm();
-    else if (again.test(text)) timer ??= setTimeout(giveUp, seconds * 1000);
+    else if (again.test(text)) {
+      const isLock = vanished.test(text);
+      timer ??= setTimeout(() => giveUp(isLock), (isLock ? 2 : seconds) * 1000);
+    }
   });
   stderr.once('close', calm);
 }

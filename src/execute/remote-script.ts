@@ -98,12 +98,11 @@ end_all() {
   trap '' TERM
   kill -s USR2 $$
   kill -s TERM 0
-  # Looking at all processes takes its time where there are many. They are stopped before they are killed: else a parent whose
-  # child is killed first could still go on to its next step.
+  # Looking at all processes takes its time where there are many.
   for pause in 0.1 0.2 0.3 0.4 0.5 0.5 1 1 1 KILL 0.1 0.2 0.7 1; do
     if [ -r /proc/$$/stat ]; then others; else ids=; kill -s 0 $$ && ids=$$; fi
     [ -n "$ids" ] || break
-    if [ $pause = KILL ]; then kill -s STOP $ids; kill -s KILL $ids; else sleep $pause || sleep 1; fi
+    if [ $pause = KILL ]; then kill -s KILL $ids; else sleep $pause || sleep 1; fi
   done
   [ -z "$work" ] || [ "$1" = told ] || rm -rf -- "$work"
 }

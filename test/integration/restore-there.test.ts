@@ -20,11 +20,11 @@ type There = {
 
 const engine = dockerEngine();
 
-/** `mv` that stops behind the first rename of a swap, when it is told to. */
+/** `mv` that stops behind the first rename of a swap, when it is told to; should its sleep be killed before itself, it fails. */
 const slowMove = `#!/bin/sh
 for last; do :; done
 REAL "$@" || exit
-case $last in *.runner-old) if [ -e ROOT/slow ]; then : >ROOT/swapping; sleep "$(cat ROOT/slow)"; fi ;; esac
+case $last in *.runner-old) if [ -e ROOT/slow ]; then : >ROOT/swapping; sleep "$(cat ROOT/slow)" || exit; fi ;; esac
 exit 0
 `;
 

@@ -44,3 +44,8 @@ export class RunnerError extends Error {
     this.diagnostics = options.diagnostics ?? [];
   }
 }
+
+/** What is refused because the plan or the command line is wrong: exit 4. */
+export function refuse(message: string): RunnerError {
+  return new RunnerError(message, { exitCode: ExitCode.usage });
+}

@@ -1,5 +1,6 @@
 /** How OpenSSH's client is called, whoever calls it: nobody is asked, nothing unknown is trusted. */
 import type { SshHost } from './command.ts';
+import { quotedWord } from './shell.ts';
 
 /** Seconds: a connection that is not there by then will not come; one that is silent for three times `alive` is cut. */
 const connect = 15;
@@ -30,15 +31,10 @@ export function trustOptions({ key, knownHosts }: Omit<SshHost, 'host'>): string
 /** OpenSSH's own -J hands neither the key nor the known hosts on to the connection to the host between. */
 function proxyCommand(host: SshHost, jump: string): string {
   const words = ['ssh', ...trustOptions(host).map(tokens), '-S', 'none', '-W', '[%h]:%p', '--', `ssh://${jump}`];
-  return words.map((word) => (/^[\w=-]+$/.test(word) ? word : shellWord(word))).join(' ');
+  return words.map((word) => (/^[\w=-]+$/.test(word) ? word : quotedWord(word))).join(' ');
 }
 
 /** `%` begins a token of ssh's. */
 function tokens(text: string): string {
   return text.replaceAll('%', '%%');
-}
-
-/** One word of a POSIX shell, always quoted. */
-export function shellWord(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -46,9 +46,12 @@ export async function judgeShelf(
 /** Null where a file must be read. Years of backups are judged here, so that none of them costs a promise. */
 function judgeByName(entry: ShelfEntry, { required, tags }: JudgeOptions): Judged | null {
   const judgement = judge(entry, required);
-  if (tags || judgement.consult || judgement.pin !== null || judgement.state === 'forgotten') return null;
-  const item: Item = { id: entry.id, time: entry.time, good: judgement.state === 'good', pinned: false };
-  return { entry, judgement, manifest: null, item };
+  if (tags || judgement.consult || judgement.pin !== null) return null;
+  return { entry, judgement, manifest: null, item: itemOf(entry, judgement, false) };
+}
+
+function itemOf({ id, time }: ShelfEntry, { state }: Judgement, pinned: boolean): Item {
+  return { id, time, good: state === 'good', pinned, ...(state === 'forgotten' ? { forgotten: true } : {}) };
 }
 
 /** Judges one copy, opening its manifest where names do not suffice. */
@@ -60,12 +63,8 @@ export async function judgeEntry(entry: ShelfEntry, destination: Destination, op
       : { judgement: named, manifest: null };
   const pinned = judgement.pin !== null && (await pinHolds(destination, judgement.pin, options.now));
   const item: Item = {
-    id: entry.id,
-    time: entry.time,
-    good: judgement.state === 'good',
-    pinned,
+    ...itemOf(entry, judgement, pinned),
     ...(manifest ? { tags: manifest.tags } : {}),
-    ...(judgement.state === 'forgotten' ? { forgotten: true } : {}),
     ...(judgement.state === 'opaque' ? { held: 'made by a newer runner' } : {}),
   };
   return { entry, judgement: { ...judgement, pinned }, manifest, item };

@@ -4,7 +4,8 @@ import type { ShelfEntry, ShelfRecord } from './shelf.ts';
 
 /**
  * `unproven`: a required check has not passed here. `failed`: a check failed, and nobody accepted that. `anomalous`: likewise
- * for an anomaly. `forgotten`: a person wants it gone, and it may not go yet. `incomplete`: its artifact is not there, or its manifest is damaged. `opaque`: made by a newer runner.
+ * for an anomaly. `forgotten`: a person wants it gone, and it may not go yet. `incomplete`: its artifact is not there, or its
+ * manifest is damaged. `opaque`: made by a newer runner.
  */
 export type State = 'good' | 'unproven' | 'failed' | 'anomalous' | 'forgotten' | 'incomplete' | 'opaque';
 

@@ -3,6 +3,7 @@
  * beside the backups, is signed where the plan signs, and is written anew by every run.
  */
 import type { Destination } from '../destination.ts';
+import { quotedWord } from '../shell.ts';
 import { partLabel, partOf, recoveryOf } from './artifacts.ts';
 import type { Manifest } from './format.ts';
 import { keyFile } from './key-file.ts';
@@ -171,5 +172,5 @@ function lastName(key: string): string {
 
 /** One word of a POSIX shell. */
 function word(name: string): string {
-  return /^[A-Za-z0-9_][A-Za-z0-9_.:@%+=,-]*$/.test(name) ? name : `./'${name.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_][A-Za-z0-9_.:@%+=,-]*$/.test(name) ? name : `./${quotedWord(name)}`;
 }

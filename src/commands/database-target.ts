@@ -1,7 +1,7 @@
 /** Where a restore of a database goes: a name at the source's own server, or at another that a URL names. */
 import { isRunning } from '../catalog/process-identity.ts';
 import { placed, placeOf } from '../compile/place.ts';
-import { RunnerError } from '../diagnostic.ts';
+import { RunnerError, refuse } from '../diagnostic.ts';
 import type { Facts } from '../kind.ts';
 import { placeName } from '../place-name.ts';
 import type { ResolvedSource } from '../plan/resolved.ts';
@@ -192,7 +192,3 @@ function serverText({ type, spec, place }: ResolvedSource): string {
 }
 
 const quoted = (name: string): string => `"${oneLine(name)}"`;
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
-}

@@ -1,8 +1,8 @@
 /** What a schedule owes: missed times count once, and a backup that failed is still owed. */
-
 import { timeOfStamp } from '../catalog/identity.ts';
 import { planKeys } from '../catalog/keys.ts';
 import { readManifest } from '../catalog/manifest.ts';
+import type { Destination } from '../destination.ts';
 import type { RunRecord } from '../execute/actions/record.ts';
 import type { ResolvedBackup, ResolvedPlan, ResolvedTask } from '../plan/resolved.ts';
 import { zoneClock } from '../retention/calendar.ts';
@@ -10,17 +10,38 @@ import type { Place } from './shelves.ts';
 
 export type Debt = { backup: string; due: boolean; next: Date };
 
+type Scheduled = { name: string; schedule?: string };
+type Paid = (name: string, since: Date) => Promise<boolean>;
+
 /** The state of every backup that has a schedule, the next one first. Nothing known at any destination: owed. */
 export async function debts(backups: ResolvedBackup[], timezone: string, places: Place[], now: Date): Promise<Debt[]> {
+  return await debtsOf(backups, timezone, now, (name, since) => madeSince(name, since, now, places));
+}
+
+/** The same of tasks, by the records of runs. A task that failed is still owed. */
+export async function taskDebts(
+  tasks: readonly ResolvedTask[],
+  { name: plan, timezone }: Pick<ResolvedPlan, 'name' | 'timezone'>,
+  places: readonly Pick<Place, 'destination'>[],
+  now: Date,
+): Promise<Debt[]> {
+  let runs: Promise<Runs[]> | undefined;
+  return await debtsOf(tasks, timezone, now, async (name, since) => {
+    runs ??= Promise.all(places.map(({ destination }) => runsAt(destination, plan)));
+    return await doneSince(name, since, now, await runs);
+  });
+}
+
+async function debtsOf(all: readonly Scheduled[], timezone: string, now: Date, isPaid: Paid): Promise<Debt[]> {
   const { CronExpressionParser } = await import('cron-parser');
-  const all: Debt[] = [];
-  for (const { name, schedule } of backups) {
+  const found: Debt[] = [];
+  for (const { name, schedule } of all) {
     if (schedule === undefined) continue;
     const latest = await latestTime(schedule, timezone, now);
     const next = CronExpressionParser.parse(schedule, { currentDate: now, tz: timezone }).next().toDate();
-    all.push({ backup: name, due: !(await madeSince(name, latest, now, places)), next });
+    found.push({ backup: name, due: !(await isPaid(name, latest)), next });
   }
-  return all.toSorted((left, right) => left.next.getTime() - right.next.getTime());
+  return found.toSorted((left, right) => left.next.getTime() - right.next.getTime());
 }
 
 /**
@@ -57,36 +78,19 @@ async function madeSince(backup: string, since: Date, now: Date, places: Place[]
   return false;
 }
 
-/** The same of tasks, by the records of runs. A task that failed is still owed. */
-export async function taskDebts(
-  tasks: readonly ResolvedTask[],
-  { name: plan, timezone }: Pick<ResolvedPlan, 'name' | 'timezone'>,
-  places: readonly Pick<Place, 'destination'>[],
-  now: Date,
-): Promise<Debt[]> {
-  const { CronExpressionParser } = await import('cron-parser');
-  const all: Debt[] = [];
-  for (const { name, schedule } of tasks) {
-    if (schedule === undefined) continue;
-    const latest = await latestTime(schedule, timezone, now);
-    const next = CronExpressionParser.parse(schedule, { currentDate: now, tz: timezone }).next().toDate();
-    all.push({ backup: name, due: !(await doneSince(plan, name, latest, now, places)), next });
-  }
-  return all;
+type Runs = { destination: Destination; keys: string[] };
+
+/** The keys of what is kept of every run. */
+async function runsAt(destination: Destination, plan: string): Promise<Runs> {
+  const keys: string[] = [];
+  for await (const batch of destination.list(planKeys.runs(plan))) keys.push(...batch.map(({ key }) => key));
+  return { destination, keys: keys.toSorted() };
 }
 
 /** Whoever did it most likely did it soon: runs are opened from that time on. */
-async function doneSince(
-  plan: string,
-  task: string,
-  since: Date,
-  now: Date,
-  places: readonly Pick<Place, 'destination'>[],
-): Promise<boolean> {
-  for (const { destination } of places) {
-    const keys: string[] = [];
-    for await (const batch of destination.list(planKeys.runs(plan))) keys.push(...batch.map(({ key }) => key));
-    for (const key of keys.filter((one) => isRecordBetween(one, since, now)).toSorted()) {
+async function doneSince(task: string, since: Date, now: Date, runs: readonly Runs[]): Promise<boolean> {
+  for (const { destination, keys } of runs) {
+    for (const key of keys.filter((one) => isRecordBetween(one, since, now))) {
       const record = await destination
         .read(key, 1 << 26)
         .then((bytes) => JSON.parse(Buffer.from(bytes).toString()) as RunRecord)

@@ -5,7 +5,7 @@ import { partOf } from '../catalog/artifacts.ts';
 import { Format, type Manifest } from '../catalog/format.ts';
 import { parseId } from '../catalog/identity.ts';
 import { decodeSuffix } from '../catalog/part-name.ts';
-import { RunnerError } from '../diagnostic.ts';
+import { refuse } from '../diagnostic.ts';
 import type { PartId, StageRecord } from '../graph.ts';
 import type { Configured, ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource, findTransform, transforms } from '../registry.ts';
@@ -122,8 +122,4 @@ function recordOf(plan: ResolvedPlan, backup: ResolvedBackup, type: string): Sta
   const all = [...backup.transforms, ...plan.backups.flatMap((other) => other.transforms)];
   const configured = all.find((transform) => transform.type === type);
   return configured ? kind.record(configured.spec) : { type, extension: kind.extension, parameters: {} };
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
 }

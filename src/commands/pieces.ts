@@ -4,7 +4,7 @@ import { partLabel, partOf } from '../catalog/artifacts.ts';
 import { type RunFacts, sourceFacts } from '../compile/facts.ts';
 import type { RestoreChoice, RestorePiece } from '../compile/index.ts';
 import { sourceOfPart } from '../compile/parts.ts';
-import { RunnerError } from '../diagnostic.ts';
+import { refuse } from '../diagnostic.ts';
 import { exists } from '../execute/actions/directory.ts';
 import type { PartId } from '../graph.ts';
 import type { Facts } from '../kind.ts';
@@ -121,8 +121,4 @@ function chosenParts({ id, manifest, part }: Origin, only: readonly string[]): {
 function listed(parts: readonly PartId[]): string {
   const names = parts.map((part) => oneLine(partLabel(part)));
   return names.length > 12 ? `${names.slice(0, 12).join(', ')} and ${names.length - 12} more` : names.join(', ');
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
 }

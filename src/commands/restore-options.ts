@@ -1,5 +1,5 @@
 /** What the command line says to the source's kind: `--option oplog-limit=1700000000:1`, over the plan's `restore: { options }`. */
-import { RunnerError } from '../diagnostic.ts';
+import { refuse } from '../diagnostic.ts';
 import { nearest } from '../plan/nearest.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findSource } from '../registry.ts';
@@ -29,8 +29,4 @@ function parsed(text: string, { name, source: { type } }: ResolvedBackup): [stri
   if (typed === undefined || Number.isNaN(typed))
     throw refuse(`--option ${text}: ${known[key] === 'number' ? 'a number' : 'true or false'} was expected`);
   return [key, typed];
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { ExitCode, RunnerError } from '../diagnostic.ts';
+import { ExitCode, refuse } from '../diagnostic.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { count, table, wallClock } from '../report/human.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
@@ -96,8 +96,4 @@ function simulationText({ runs, rows, counts }: Simulation, about: About, timezo
   const size = lastSize === null ? [] : [{ title: 'SIZE', align: 'right' as const }];
   const tiers = table([{ title: 'TIER' }, { title: 'COUNT', align: 'right' }, ...size], tally);
   return `${head}${costsText(costs)}\n${tiers}\n${table([{ title: 'TIME' }, { title: 'TIERS' }, { title: 'WHY' }], shelf)}`;
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: ExitCode.usage });
 }

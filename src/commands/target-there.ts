@@ -2,7 +2,7 @@
 import { basename, dirname, join, posix } from 'node:path';
 import type { Command } from '../command.ts';
 import { placed, placeOf } from '../compile/place.ts';
-import { RunnerError } from '../diagnostic.ts';
+import { refuse } from '../diagnostic.ts';
 import { placeName } from '../place-name.ts';
 import { isElsewhere } from '../plan/paths.ts';
 import type { PlannedPlace, ResolvedBackup } from '../plan/resolved.ts';
@@ -126,8 +126,4 @@ export async function existsThere(path: string, source: ResolvedBackup['source']
 
 function askThere(command: Command, { place }: ResolvedBackup['source'], ask: AskServer): Promise<string> {
   return ask(placed(command, placeOf(place)));
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
 }

@@ -2,7 +2,7 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { RunnerError } from '../diagnostic.ts';
+import { refuse } from '../diagnostic.ts';
 import { placeName } from '../place-name.ts';
 import type { ResolvedBackup, ResolvedPlan } from '../plan/resolved.ts';
 import { findDestination, findSource } from '../registry.ts';
@@ -162,8 +162,4 @@ async function freeName(target: string, word: string, companions: readonly strin
     const found = await Promise.all(['', ...companions].map((suffix) => lstat(name + suffix).catch(() => null)));
     if (found.every((entry) => entry === null)) return name;
   }
-}
-
-function refuse(message: string): RunnerError {
-  return new RunnerError(message, { exitCode: 4 });
 }

@@ -23,3 +23,6 @@ export function checkPrefix(name: string, prefix: string): void {
 export function checkAttempt(attempt: string): void {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
 }
+
+/** The last part of a key: how a fetched file is called. */
+export const fileOf = (key: string) => key.slice(key.lastIndexOf('/') + 1);

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import type { Place, SshHost } from '../command.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { placeName } from '../place-name.ts';
-import { shellWord, sshOptions } from '../ssh.ts';
+import { quotedWord } from '../shell.ts';
+import { sshOptions } from '../ssh.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -29,7 +30,7 @@ export async function clientOf(place: BoundPlace, reached: Reached, environment:
 
 /** The whole argument vector of the client. A shell that reads one string is replaced by what it was told to run. */
 export function clientArgv({ argv, joined }: Client, words: readonly string[]): string[] {
-  return joined ? [...argv, `exec ${words.map(shellWord).join(' ')}`] : [...argv, ...words];
+  return joined ? [...argv, `exec ${words.map(quotedWord).join(' ')}`] : [...argv, ...words];
 }
 
 function dockerWords({ docker, user }: Extract<Place, { docker: unknown }>): string[] {

@@ -3,12 +3,13 @@ import { type Lookup, render, renderValue } from '../bind.ts';
 import type { Command, Stage } from '../command.ts';
 import { placeName } from '../place-name.ts';
 import type { Recipe } from '../recipe.ts';
+import { quotedWord } from '../shell.ts';
 
 const plain = /^[\w@%+=:,./‹›-]+$/u;
 
 /** One word, quoted where a shell would need it. */
 export function quote(word: string): string {
-  return plain.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return plain.test(word) ? word : quotedWord(word);
 }
 
 /** How much is shown: `full` also shows the environment that a driver sets, and long scripts to their end. */

@@ -16,18 +16,17 @@ export type ReportOptions = {
   signal: AbortSignal;
 };
 
-/** The subscribers that the options ask for: one for the terminal and, with a directory, the log. */
+/** The subscribers that the options ask for: one for the terminal and the log. */
 export async function openReport(terminal: Terminal, options: ReportOptions): Promise<Report> {
-  const { openLog, textLog } = await import('./log.ts');
-  const text = await textLog();
-  const subscribers: Subscriber[] = [await forTerminal(terminal, options), text];
-  if (options.logDirectory !== null) subscribers.push(await openLog(options.logDirectory));
+  const { openLog } = await import('./log.ts');
+  const log = await openLog(options.logDirectory);
+  const subscribers: Subscriber[] = [await forTerminal(terminal, options), log];
   return {
     emit: (event) => {
       const stamped = { time: new Date().toISOString(), ...event } as Event;
       for (const subscriber of subscribers) subscriber.on(stamped);
     },
-    log: text.text,
+    log: log.text,
     close: async () => {
       for (const subscriber of subscribers) await subscriber.close?.();
     },

@@ -282,6 +282,25 @@ describe('steps', () => {
     expect(outcome.results.get('hook')?.message).toMatch(/did not answer with success within 1 s: .*ECONNREFUSED/);
   });
 
+  it('tell the last answer of a URL, not the try that the limit cut short', async () => {
+    let asked = 0;
+    const server = createServer((_, response) => {
+      asked += 1;
+      if (asked === 1) response.writeHead(503).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const step: Step = { step: 'http', url: `http://127.0.0.1:${port}/health`, within: 3 };
+      const outcome = await world.run(graphOf('apply', [task('hook', { do: 'step', step })]));
+      expect(outcome.results.get('hook')?.message).toMatch(/did not answer with success within 3 s: it answered 503$/);
+      expect(asked).toBe(2);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it('ask a person, and fail where there is none', async () => {
     const graph = graphOf('apply', [task('hook', { do: 'step', step: { step: 'manual', text: 'is the lid shut?' } })]);
     expect((await world.run(graph)).results.get('hook')?.message).toMatch(/no terminal to ask/);

@@ -1,10 +1,11 @@
 /** Azure Blob Storage, by rclone. */
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationAzure } from '../../plan/generated/types.ts';
+import { shellWord } from '../../shell.ts';
+import { fileOf } from '../keys.ts';
 import { inlineName, inlineRemote, type Remote, rootOf } from '../rclone/remote.ts';
 import { requirementsOf } from '../rclone/requirements.ts';
 import { openRclone } from '../rclone/store.ts';
-import { fileOf, quoted } from '../shell.ts';
 import { signContainer } from './sas.ts';
 
 export type AzureSpec = DestinationAzure;
@@ -39,7 +40,7 @@ export const azure: DestinationKind<AzureSpec> = {
       fileOf(key),
     ];
     const endpoint = spec.endpoint === undefined ? [] : ['--blob-endpoint', hostOf(spec)];
-    return `az storage blob download ${[...words, ...endpoint].map(quoted).join(' ')}`;
+    return `az storage blob download ${[...words, ...endpoint].map(shellWord).join(' ')}`;
   },
 
   open: async (name, spec, opening) => openRclone(name, await remoteOf(spec, opening), opening),

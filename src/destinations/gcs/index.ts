@@ -1,10 +1,10 @@
 /** Google Cloud Storage, by rclone. */
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationGcs } from '../../plan/generated/types.ts';
+import { shellWord } from '../../shell.ts';
 import { below, inlineName, inlineRemote, type Remote, rootOf } from '../rclone/remote.ts';
 import { requirementsOf } from '../rclone/requirements.ts';
 import { openRclone } from '../rclone/store.ts';
-import { quoted } from '../shell.ts';
 
 export type GcsSpec = DestinationGcs;
 
@@ -27,7 +27,7 @@ export const gcs: DestinationKind<GcsSpec> = {
 
   describe: (spec) => `gs://${folderOf(spec)}`,
 
-  fetch: (spec, key) => `gcloud storage cp ${quoted(below(`gs://${folderOf(spec)}`, key))} .`,
+  fetch: (spec, key) => `gcloud storage cp ${shellWord(below(`gs://${folderOf(spec)}`, key))} .`,
 
   open: async (name, spec, opening) => openRclone(name, await remoteOf(spec, opening), opening),
 };

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Opening } from '../../destination.ts';
-import { shellWord, trustOptions } from '../../ssh.ts';
+import { quotedWord } from '../../shell.ts';
+import { trustOptions } from '../../ssh.ts';
 import type { GitSpec } from './spec.ts';
 
 /** Settings that hold whatever the user's own configuration says. Nothing of a repository's may run here. */
@@ -67,7 +68,7 @@ function sshCommand(spec: GitSpec, socket: string | null): string {
   const trust = trustOptions({ ...(spec.key && { key: spec.key }), ...(knownHosts && { knownHosts }) });
   const shared = ['ControlMaster=auto', `ControlPath="${socket?.replaceAll('%', '%%')}"`, 'ControlPersist=30'];
   const options = [...trust, ...(socket === null ? [] : shared.flatMap((option) => ['-o', option]))];
-  return ['ssh', ...options.map(shellWord)].join(' ');
+  return ['ssh', ...options.map(quotedWord)].join(' ');
 }
 
 /** Where a shared connection is found; null where there is none to share, or no name short enough for a socket. */

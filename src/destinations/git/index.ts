@@ -2,7 +2,8 @@
 
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import { shellWord } from '../../ssh.ts';
+import { quotedWord } from '../../shell.ts';
+import { fileOf } from '../keys.ts';
 import { isSsh } from './access.ts';
 import { pathOfKey } from './names.ts';
 import { folderOf, type GitSpec, stateRef } from './spec.ts';
@@ -52,12 +53,12 @@ export const git: DestinationKind<GitSpec> = {
   // Every piece of an artifact is a blob; one after another they are it. What is no artifact is one piece.
   fetch(spec: GitSpec, key: string): string {
     const path = pathOfKey('git', key);
-    const file = key.slice(key.lastIndexOf('/') + 1);
-    const places = [`artifacts/${path}/pieces/`, `keys/${path}/`].map(shellWord).join(' ');
+    const file = fileOf(key);
+    const places = [`artifacts/${path}/pieces/`, `keys/${path}/`].map(quotedWord).join(' ');
     return [
       'git init -q --bare fetched.git',
-      `git -C fetched.git fetch -q ${shellWord(spec.repository)} ${shellWord(stateRef(spec))}`,
-      `git -C fetched.git ls-tree -r FETCH_HEAD ${places} | cut -f1 | cut -d' ' -f3 | xargs -n 1 git -C fetched.git cat-file blob > ${shellWord(file)}`,
+      `git -C fetched.git fetch -q ${quotedWord(spec.repository)} ${quotedWord(stateRef(spec))}`,
+      `git -C fetched.git ls-tree -r FETCH_HEAD ${places} | cut -f1 | cut -d' ' -f3 | xargs -n 1 git -C fetched.git cat-file blob > ${quotedWord(file)}`,
     ].join(' && ');
   },
 

@@ -2,8 +2,8 @@
 
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
+import { shellWord } from '../../shell.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
-import { quoted } from '../shell.ts';
 import { openAway } from './away.ts';
 import { networkType } from './network.ts';
 import { openLocal } from './store.ts';
@@ -30,7 +30,7 @@ export const local: DestinationKind<LocalSpec> = {
 
   describe: (spec: LocalSpec) => spec.path,
 
-  fetch: (spec: LocalSpec, key: string) => `cp ${quoted(`${spec.path.replace(/\/+$/, '')}/${key}`)} .`,
+  fetch: (spec: LocalSpec, key: string) => `cp ${shellWord(`${spec.path.replace(/\/+$/, '')}/${key}`)} .`,
 
   open: async (name: string, spec: LocalSpec) => {
     const options = {

@@ -1,7 +1,8 @@
 /** Whatever rclone reaches: a remote of its configuration, or one that the plan describes. */
 import type { DestinationKind, Opening } from '../../destination.ts';
 import type { DestinationRclone } from '../../plan/generated/types.ts';
-import { fileOf, quoted } from '../shell.ts';
+import { shellWord } from '../../shell.ts';
+import { fileOf } from '../keys.ts';
 import { fileSeals, seals } from './config.ts';
 import { connectionOf, type Options, secretsOf, valuesOf, variablesOf } from './options.ts';
 import { below, environmentOf, inlineName, inlineRemote, type Remote, rootOf } from './remote.ts';
@@ -46,7 +47,7 @@ export const rclone: DestinationKind<RcloneSpec> = {
     const from = below(rootOf(options ? connectionOf(options) : spec.remote!, spec.path), key);
     const config = typeof spec.config === 'string' ? ['--config', spec.config] : [];
     const words = ['rclone', 'copyto', from, `./${fileOf(key)}`, ...config];
-    return [...(options ? variablesOf(options) : []), ...words.map(quoted)].join(' ');
+    return [...(options ? variablesOf(options) : []), ...words.map(shellWord)].join(' ');
   },
 
   open: async (name, spec, opening) => openRclone(name, await remoteOf(spec, opening), opening),

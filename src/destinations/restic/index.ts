@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import type { Destination, DestinationKind, Opening } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
+import { shellWord } from '../../shell.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
-import { quoted } from '../shell.ts';
+import { fileOf } from '../keys.ts';
 import { Program } from './program.ts';
 import { Repository } from './repository.ts';
 import { ResticStore } from './store.ts';
@@ -42,9 +43,9 @@ export const restic: DestinationKind<ResticSpec> = {
   describe: shown,
 
   fetch(spec: ResticSpec, key: string): string {
-    const file = key.slice(key.lastIndexOf('/') + 1);
-    const path = quoted(`/${key}`);
-    return `restic -r ${quoted(shown(spec))} dump --path ${path} latest ${path} > ${quoted(file)}`;
+    const file = fileOf(key);
+    const path = shellWord(`/${key}`);
+    return `restic -r ${shellWord(shown(spec))} dump --path ${path} latest ${path} > ${shellWord(file)}`;
   },
 
   open: async (name: string, spec: ResticSpec, opening: Opening): Promise<Destination> => {

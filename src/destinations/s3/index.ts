@@ -1,8 +1,8 @@
 /** A bucket of AWS S3, or of any server that speaks its protocol. */
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
+import { shellWord } from '../../shell.ts';
 import { parseDuration, parseSize, seconds } from '../../units.ts';
-import { quoted } from '../shell.ts';
 import { openClient, type Patience } from './client.ts';
 import { keepingOf } from './keeping.ts';
 import { LockStore } from './lock-store.ts';
@@ -34,11 +34,11 @@ export const s3: DestinationKind<S3Spec> = {
 
   fetch(spec: S3Spec, key: string) {
     const options = [
-      ...(spec.endpoint ? ['--endpoint-url', quoted(spec.endpoint)] : []),
-      ...(spec.region ? ['--region', quoted(spec.region)] : []),
+      ...(spec.endpoint ? ['--endpoint-url', shellWord(spec.endpoint)] : []),
+      ...(spec.region ? ['--region', shellWord(spec.region)] : []),
       ...(spec.encryption?.type === 'customer' ? ['--sse-c', 'AES256', '--sse-c-key', 'fileb://KEY-FILE'] : []),
     ];
-    return ['aws', 's3', 'cp', ...options, quoted(`${urlOf(spec)}${key}`), '.'].join(' ');
+    return ['aws', 's3', 'cp', ...options, shellWord(`${urlOf(spec)}${key}`), '.'].join(' ');
   },
 
   open: async (name, spec, opening) => await openS3(name, spec, opening),

@@ -4,7 +4,7 @@ import { normalize } from 'node:path/posix';
 import type { SshHost } from '../../command.ts';
 import type { DestinationKind } from '../../destination.ts';
 import type { Requirement } from '../../graph.ts';
-import { quoted } from '../shell.ts';
+import { shellWord } from '../../shell.ts';
 
 export type SftpSpec = {
   host: string;
@@ -46,7 +46,7 @@ export const sftp: DestinationKind<SftpSpec> = {
     ];
     const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
     const from = `${user === undefined ? '' : `${user}@`}${name}:${escaped(`${rootOf(spec).replace(/\/+$/, '')}/${key}`)}`;
-    return ['sftp', ...options, from, '.'].map(quoted).join(' ');
+    return ['sftp', ...options, from, '.'].map(shellWord).join(' ');
   },
 
   open: async (name: string, spec: SftpSpec, { environment }) => await openSftp(name, spec, environment, patience),

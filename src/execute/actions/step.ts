@@ -44,22 +44,25 @@ export async function performStep(step: Step, run: RunContext, context: PerformC
 /** Asks until the URL answers with 2xx. Redirects are followed. `within` in seconds. */
 async function answered(url: string, within: number, signal: AbortSignal): Promise<Performed> {
   const end = performance.now() + within * 1000;
-  let last = 'it was not asked';
+  let last: string | undefined;
   while (performance.now() < end) {
     signal.throwIfAborted();
-    const limit = AbortSignal.timeout(milliseconds(Math.min(oneTry, end - performance.now())));
+    const left = end - performance.now();
+    const limit = AbortSignal.timeout(milliseconds(Math.min(oneTry, left)));
     try {
       const response = await fetch(url, { signal: AbortSignal.any([signal, limit]) });
       await response.body?.cancel();
       if (response.ok) return { message: `answered ${response.status}` };
       last = `it answered ${response.status}`;
     } catch (error) {
-      last = textOf(error instanceof Error && error.cause ? error.cause : error);
+      // A try that the end of `within` cut short says nothing: the answer before it does.
+      if (!limit.aborted) last = textOf(error instanceof Error && error.cause ? error.cause : error);
+      else if (left >= oneTry || !last) last = 'it gave no answer';
     }
     await sleep(milliseconds(Math.min(pause, end - performance.now())), undefined, { signal }).catch(() => undefined);
   }
   signal.throwIfAborted();
-  throw new RunnerError(`${url} did not answer with success within ${within} s: ${last}`);
+  throw new RunnerError(`${url} did not answer with success within ${within} s: ${last ?? 'it was not asked'}`);
 }
 
 /** Timers take whole milliseconds, and at least one. */

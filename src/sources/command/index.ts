@@ -1,7 +1,7 @@
 import type { Command } from '../../command.ts';
 import type { SourceKind } from '../../kind.ts';
 import type { SourceCommand as CommandSpec } from '../../plan/generated/types.ts';
-import { shellWord } from '../shell-word.ts';
+import { shellWord } from '../../shell.ts';
 
 /** A program of the plan's own, in the runner's environment: it may need whatever the caller has set. */
 function external(spec: CommandSpec, argv: readonly string[]): Command {

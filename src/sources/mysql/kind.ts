@@ -1,5 +1,5 @@
 import type { SourceKind } from '../../kind.ts';
-import { shellWord } from '../shell-word.ts';
+import { shellWord } from '../../shell.ts';
 import { ask } from './ask.ts';
 import { requirements } from './checks.ts';
 import { databases } from './databases.ts';

@@ -8,7 +8,10 @@ const slabBytes = 2 ** 20;
 /** With less left than that a new slab is begun. */
 const leastBytes = 64 * 1024;
 
-/** Opens a socket with these options more. Pieces share slabs, and nothing is written twice into one. */
+/**
+ * Opens a socket with these options more, for node's HTTP client: its parser copies every body it hands on (`on_body` of
+ * node_http_parser.cc), so what it has taken may be written over. What lies in the socket because nobody reads it may not.
+ */
 export function inLargePieces(open: (more: { onread: OnReadOpts }) => Duplex): Duplex {
   let slab = Buffer.allocUnsafeSlow(slabBytes);
   let used = 0;
@@ -21,7 +24,10 @@ export function inLargePieces(open: (more: { onread: OnReadOpts }) => Duplex): D
   };
   const callback = (bytes: number, into: Uint8Array) => {
     used += bytes;
-    return socket.push(into.subarray(0, bytes));
+    const goOn = socket.push(into.subarray(0, bytes));
+    // New slabs outlive the young collections of collect.ts, and each tenth of them has the whole heap collected.
+    if (socket.readableLength === 0) used = 0;
+    return goOn;
   };
   const socket = open({ onread: { buffer, callback } });
   return socket;

@@ -3,6 +3,12 @@ import type { Readable } from 'node:stream';
 import type { Requirement } from './graph.ts';
 import type { Tier } from './retention/policy.ts';
 
+/** What a driver said of its destination, behind words that name it already. */
+export function withoutName(name: string, message: string): string {
+  const prefix = `Destination ${name}: `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+}
+
 /** A named object at a destination. `size` in bytes, `modified` as the store says. */
 export type StoredObject = {
   key: string;

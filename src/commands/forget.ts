@@ -2,7 +2,7 @@ import { newNonce, stampOf } from '../catalog/identity.ts';
 import { acquireLease } from '../catalog/lease.ts';
 import { readManifest } from '../catalog/manifest.ts';
 import { removeBackups } from '../catalog/remove.ts';
-import type { ReadSecret } from '../destination.ts';
+import { type ReadSecret, withoutName } from '../destination.ts';
 import { ExitCode, RunnerError } from '../diagnostic.ts';
 import type { RunContext } from '../execute/actions/context.ts';
 import { document } from '../execute/actions/document.ts';
@@ -83,7 +83,7 @@ async function removeCopy(
     await describeAgain(plan, readSecret, { name, destination }, host);
     return removed.length;
   } catch (error) {
-    host.terminal.say(`warning: destination "${name}": ${(error as Error).message}\n`);
+    host.terminal.say(`warning: destination "${name}": ${withoutName(name, (error as Error).message)}\n`);
     return 0;
   } finally {
     await lease.release();

@@ -1,6 +1,6 @@
 /** What lies at the destinations of a plan, read by names alone. */
 import { readShelf, type Shelf } from '../catalog/shelf.ts';
-import type { Destination, ReadSecret } from '../destination.ts';
+import { type Destination, type ReadSecret, withoutName } from '../destination.ts';
 import { closeDestinations, openDestinations } from '../destinations/open.ts';
 import { RunnerError } from '../diagnostic.ts';
 import { secretReader } from '../execute/secrets.ts';
@@ -55,7 +55,9 @@ export async function withShelves<Result>(
 
 /** Tells the destinations that could not be read. Throws RunnerError (exit 2) when there is no other. */
 export function tellFailures({ places, failures }: Shelves, host: Host): void {
-  const sentences = failures.map(({ destination, message }) => `destination "${destination}": ${message}`);
+  const sentences = failures.map(
+    ({ destination, message }) => `destination "${destination}": ${withoutName(destination, message)}`,
+  );
   if (places.length === 0 && failures.length > 0) throw new RunnerError(sentences.join('; '));
   for (const sentence of sentences) host.terminal.say(`warning: ${sentence}\n`);
 }

@@ -177,7 +177,7 @@ describe.skipIf(!canFuse)('a mounted file system whose program is stopped', () =
     const { exitCode, stdout, stderr } = await runner(['apply', file]);
     expect(performance.now() - began).toBeLessThan(60_000);
     expect(exitCode, stderr).toBe(1);
-    expect(stdout + stderr).toMatch(/"hung" cannot be used: Destination hung: .*file system \(fuse\.rclone\) hangs/);
+    expect(stdout + stderr).toMatch(/"hung" cannot be used: .*file system \(fuse\.rclone\) hangs/);
     expect(readdirSync(join(home.path, 'disk/small'))).toContain('text');
   });
 });

@@ -1,6 +1,8 @@
 /** Who asks: secrets of the plan, a profile, or what every AWS program finds; and the role that is then assumed. */
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Opening } from '../../destination.ts';
+import { RunnerError } from '../../diagnostic.ts';
+import { shellWord } from '../../shell.ts';
 import type { Identity } from './spec.ts';
 
 export type Provider = NonNullable<S3ClientConfig['credentials']>;
@@ -40,8 +42,20 @@ async function ownCredentials(
     return { accessKeyId: id, secretAccessKey: secret, ...(token ? { sessionToken: token } : {}) };
   const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
   const { endpoint: _, ...clientConfig } = reach;
-  return fromNodeProviderChain({
-    ...(identity.profile === undefined ? {} : { profile: identity.profile }),
+  const profile = identity.profile ?? environment.AWS_PROFILE;
+  const chain = fromNodeProviderChain({
+    ...(profile === undefined ? {} : { profile }),
     clientConfig: clientConfig as NonNullable<Parameters<typeof fromNodeProviderChain>[0]>['clientConfig'] & object,
   });
+  if (profile === undefined) return chain;
+  return async (...given) => {
+    try {
+      return await chain(...given);
+    } catch (error) {
+      if ((error as Error).name !== 'CredentialsProviderError') throw error;
+      throw new RunnerError(
+        `the profile "${profile}" of the AWS configuration gives no credentials: look at \`aws configure list --profile ${shellWord(profile)}\`, and log in there (\`aws sso login\`) where it is one of SSO.`,
+      );
+    }
+  };
 }

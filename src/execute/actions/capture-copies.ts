@@ -3,7 +3,7 @@ import { newNonce } from '../../catalog/identity.ts';
 import { closeJournal, writeJournal } from '../../catalog/journal.ts';
 import { planKeys } from '../../catalog/keys.ts';
 import { removalKeys } from '../../catalog/remove.ts';
-import type { Destination, Placement, Sink } from '../../destination.ts';
+import { type Destination, type Placement, type Sink, withoutName } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { Tier } from '../../retention/policy.ts';
 import type { NamedSink } from '../fan-out.ts';
@@ -156,6 +156,6 @@ async function removePublished({ destination, journal, published }: Copy, run: R
 }
 
 export function tell({ name }: Copy, text: string, context: PerformContext): void {
-  const message = `destination "${name}": ${text}`;
+  const message = `destination "${name}": ${withoutName(name, text)}`;
   context.emit({ event: 'notice', level: 'warning', task: context.id, message });
 }

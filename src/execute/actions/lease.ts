@@ -1,4 +1,5 @@
 import { acquireLease } from '../../catalog/lease.ts';
+import { withoutName } from '../../destination.ts';
 import { ExitCode, RunnerError } from '../../diagnostic.ts';
 import type { Action } from '../../graph.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
@@ -24,7 +25,7 @@ export async function lease(
     context.signal.throwIfAborted();
     if (error instanceof RunnerError && error.exitCode === ExitCode.locked) throw error;
     run.places.giveUp(name, error);
-    const message = `destination "${name}" cannot be used: ${textOf(error)}`;
+    const message = `destination "${name}" cannot be used: ${withoutName(name, textOf(error))}`;
     context.emit({ event: 'notice', level: 'warning', task: context.id, message });
     return { outcome: 'warned', message };
   }
@@ -47,7 +48,7 @@ async function reclaim(name: string, run: RunContext, context: PerformContext): 
   try {
     await (await run.places.open(name)).reclaim?.();
   } catch (error) {
-    const message = `destination "${name}": the space of what was deleted is not given back yet: ${textOf(error)}`;
+    const message = `destination "${name}": the space of what was deleted is not given back yet: ${withoutName(name, textOf(error))}`;
     context.emit({ event: 'notice', level: 'warning', task: context.id, message });
   }
 }

@@ -1,4 +1,4 @@
-import type { Destination, Opening } from '../../destination.ts';
+import { type Destination, type Opening, withoutName } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { ResolvedPlan } from '../../plan/resolved.ts';
 import { findDestination } from '../../registry.ts';
@@ -33,7 +33,7 @@ export function openPlaces(
     try {
       return await findDestination(configured.type).open(name, configured.spec, opening);
     } catch (error) {
-      out.set(name, textOf(error));
+      out.set(name, withoutName(name, textOf(error)));
       throw error;
     }
   };
@@ -54,7 +54,7 @@ export function openPlaces(
   };
   return {
     open: get,
-    giveUp: (name, error) => void (out.has(name) || out.set(name, textOf(error))),
+    giveUp: (name, error) => void (out.has(name) || out.set(name, withoutName(name, textOf(error)))),
     lost: (name) => out.get(name) ?? null,
     reachable,
     close,

@@ -3,6 +3,7 @@
  * that the suite itself is tried on broken drivers. `destination/stage.ts` says what a bench may bring.
  */
 import { describe, it } from 'vitest';
+import { full } from '../proofs/support.ts';
 import { listingChecks } from './destination/listings.ts';
 import { nameChecks } from './destination/names.ts';
 import { networkChecks } from './destination/network.ts';
@@ -25,13 +26,24 @@ export const checks: Check[] = [
   ...networkChecks,
 ];
 
+/** How a kind's own suite is registered. */
+export type ContractOptions = {
+  /** Its benches share nothing that one check could spoil for another, and mostly wait: several are tried at once. */
+  concurrent?: true;
+  /** The checks that are tried, by name; default all. `PROOF=full` tries all in any case. */
+  only?: RegExp;
+};
+
 /** Registers the suite for one kind. Checks of a slow store or line have minutes: the suite is about right and wrong. */
-export function destinationContract(kind: string, factory: BenchFactory): void {
+export function destinationContract(kind: string, factory: BenchFactory, options: ContractOptions = {}): void {
+  const { only, ...how } = options;
   describe(`${kind} keeps the contract of destinations`, () => {
-    for (const { name, run } of checks) {
-      it(name, { timeout: 600_000 }, async ({ skip }) => {
+    for (const { name, run } of chosen(only)) {
+      it(name, { timeout: 600_000, ...how }, async ({ skip }) => {
         if ((await run(factory)) === untried) skip('this bench arranges nothing for it');
       });
     }
   });
 }
+
+const chosen = (only = /^/) => checks.filter(({ name }) => full || only.test(name));

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programPath, servers } from './programs.ts';
+import { quicken } from './restic-key.ts';
 
 export const password = 'correct horse battery';
 
@@ -68,6 +69,7 @@ function template(path: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'runner-restic-template-'));
   const env = { PATH: path, HOME: tmpdir(), RESTIC_REPOSITORY: folder, RESTIC_PASSWORD: password };
   execFileSync('restic', ['--no-cache', 'init'], { env, stdio: 'ignore' });
+  quicken(folder, password);
   templates.set(path, folder);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;

@@ -60,6 +60,8 @@ export async function startSshd(
     'StrictModes no',
     'PasswordAuthentication no',
     'PermitRootLogin prohibit-password',
+    // Several tests come at once, each with several sessions.
+    'MaxStartups 100',
     `Subsystem sftp ${options.sftp ?? 'internal-sftp'}`,
     ...(set.length > 0 ? [`SetEnv ${set.join(' ')}`] : []),
     ...(options.lines ?? []),

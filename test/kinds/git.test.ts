@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { type GitSpec, git } from '../../src/destinations/git/index.ts';
-import { collect, destinationContract, type Network, store } from '../contracts/destination.ts';
+import { type Bench, collect, destinationContract, type Network, store } from '../contracts/destination.ts';
 import { type Fault, faultProxy } from '../fakes/fault-proxy.ts';
 import { opening } from '../helpers/opening.ts';
 import { has } from '../helpers/programs.ts';
@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 if (usable) {
-  destinationContract('git', async () => {
+  const contract = async (): Promise<Bench> => {
     const path = await repository();
     const line = hasSshd() ? await lineTo(path) : null;
     // Two handles are two hosts: neither knows what the other has in its cache.
@@ -88,7 +88,8 @@ if (usable) {
     };
     const denied = { write: guarded, remove: guarded };
     return { open, many: 25_000, fill, denied, ...(line && { network: line.network }), end };
-  });
+  };
+  destinationContract('git', contract, { concurrent: true });
 }
 
 const id = (time: string, backup = 'etc') => `${backup}-202611${time}00Z-abcdef`;

@@ -7,7 +7,7 @@ import { hasServer, MysqlServer } from './mysql.ts';
 import { hasPostgres, major, Postgres, programsOf } from './postgres.ts';
 import { hasRedis, RedisServer } from './redis.ts';
 import { temporaryDirectory } from './runner.ts';
-import { hasSshd, type Sshd, startSshd } from './ssh.ts';
+import { hasSshd, type Sshd, type SshdOptions, startSshd } from './ssh.ts';
 
 export const kinds = ['postgres', 'mariadb', 'redis'] as const;
 export type Kind = (typeof kinds)[number];
@@ -35,8 +35,13 @@ export function canServe(kind: Kind, place: Place): boolean {
   return able && { here: () => true, docker: () => engine !== null, ssh: () => hasSshd() }[place]();
 }
 
-/** Starts one whose user `keeper` may do everything and must give this password. */
-export async function serve<K extends Kind>(kind: K, place: Place, password: string): Promise<Served<K>> {
+/** Starts one whose user `keeper` may do everything and must give this password; `options` are those of its ssh server. */
+export async function serve<K extends Kind>(
+  kind: K,
+  place: Place,
+  password: string,
+  options: SshdOptions = {},
+): Promise<Served<K>> {
   const folder = temporaryDirectory('srv-');
   // Users of every number have their sockets in it.
   chmodSync(folder.path, 0o777);
@@ -51,7 +56,7 @@ export async function serve<K extends Kind>(kind: K, place: Place, password: str
     await addKeeper(server, password);
     const keys = join(folder.path, 'ssh');
     if (place === 'ssh') mkdirSync(keys, { mode: 0o700 });
-    const sshd = place === 'ssh' ? await startSshd(keys) : undefined;
+    const sshd = place === 'ssh' ? await startSshd(keys, {}, options) : undefined;
     if (sshd) ends.push(() => sshd.stop());
     const away = container ? { docker: container.name } : sshd?.runIn;
     const common = { type: kind, user: 'keeper', password: { secret: 'password' } };

@@ -33,9 +33,14 @@ export type SshdOptions = {
   lines?: string[];
   /** Who logs in; default `root`. */
   user?: string;
+  /** A program and its words that starts it in its own place, as `strace -D` does. */
+  under?: string[];
 };
 
-/** Starts one that keeps everything below `directory`, which must exist. `environment` is what its sessions see. */
+/**
+ * Starts one that keeps everything below `directory`, which must exist. `environment` is what its sessions see; their home is
+ * that directory, since a shell that is started by ssh first does all that stands in the `.bashrc` of its user.
+ */
 export async function startSshd(
   directory: string,
   environment: Record<string, string> = {},
@@ -49,7 +54,7 @@ export async function startSshd(
   // Another user's session reads it as that user.
   chmodSync(path('authorized'), options.user === undefined ? 0o600 : 0o644);
   writeFileSync(path('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(path('host.pub'), 'utf8')}`);
-  const set = Object.entries(environment).map(([name, value]) => `${name}="${value}"`);
+  const set = Object.entries({ HOME: directory, ...environment }).map(([name, value]) => `${name}="${value}"`);
   const lines = [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
@@ -63,12 +68,13 @@ export async function startSshd(
     // Several tests come at once, each with several sessions.
     'MaxStartups 100',
     `Subsystem sftp ${options.sftp ?? 'internal-sftp'}`,
-    ...(set.length > 0 ? [`SetEnv ${set.join(' ')}`] : []),
+    `SetEnv ${set.join(' ')}`,
     ...(options.lines ?? []),
   ];
   writeFileSync(path('config'), `${lines.join('\n')}\n`);
   mkdirSync('/run/sshd', { recursive: true });
-  const child = spawn(program, ['-D', '-f', path('config'), '-E', path('log')], { stdio: 'ignore' });
+  const [first, ...words] = [...(options.under ?? []), program, '-D', '-f', path('config'), '-E', path('log')];
+  const child = spawn(first!, words, { stdio: 'ignore' });
   const gone = once(child, 'exit');
   const { user = 'root' } = options;
   while (!existsSync(path('pid'))) {

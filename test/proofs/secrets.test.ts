@@ -32,6 +32,8 @@ const shapes = [
 const shows = (text: string) => shapes.filter((shape) => text.includes(shape));
 
 const strace = ['-f', '-qq', '-s', '100000', '-e', 'trace=execve'];
+/** What it starts itself it stops at no other call. */
+const quick = [...strace, '--seccomp-bpf'];
 const chosen = kinds
   .flatMap((kind) => places.map((place): [Kind, Place] => [kind, place]))
   .filter(([kind, place]) => full || kind === 'postgres' || place === 'here');
@@ -53,7 +55,9 @@ describe.each(chosen)('%s, %s', (kind, place) => {
     beforeAll(async () => {
       await built();
       home = temporaryDirectory('sec-');
-      served = await serve(kind, place, password);
+      served = await serve(kind, place, password, {
+        under: ['strace', '-D', ...quick, '-o', join(home.path, 'there')],
+      });
       await fill(kind, served);
       for (const name of ['tmp', 'logs', 'disk']) mkdirSync(join(home.path, name));
       // The throw-away server belongs to a user that owns nothing.
@@ -71,7 +75,7 @@ describe.each(chosen)('%s, %s', (kind, place) => {
       const file = join(home.path, 'trace');
       const env = { ...served.env, PASSWORD: secret, HOME: home.path, TMPDIR: join(home.path, 'tmp') };
       const logged = ['apply', 'verify', 'restore'].includes(words[0]!) ? ['--log-dir', 'logs'] : [];
-      const all = [...strace, '-o', file, process.execPath, '--', cli, ...words, ...logged];
+      const all = [...quick, '-o', file, process.execPath, '--', cli, ...words, ...logged];
       const ended = await finished(start('strace', all, { cwd: home.path, env }));
       trace.push(readFileSync(file, 'utf8'));
       writeFileSync(file, '');
@@ -87,16 +91,19 @@ describe.each(chosen)('%s, %s', (kind, place) => {
         expect(ended.exitCode, `${words}: ${ended.stderr}${ended.stdout}`).toBe(0);
         said.push(ended);
       };
-      await succeeds('plan', 'plan.yaml');
       await succeeds('plan', 'plan.yaml', '--json');
       await succeeds('apply', 'plan.yaml', '--json');
-      await succeeds('apply', 'plan.yaml');
       await succeeds('verify', 'plan.yaml', 'shop', '--level', 'restore');
-      await succeeds('list', 'plan.yaml', '--json');
-      await succeeds('doctor', 'plan.yaml');
       await succeeds('doctor', 'plan.yaml', '--json');
-      await succeeds('restore', 'plan.yaml', 'shop', '--latest', '--plan-only', '--json');
       await succeeds('restore', 'plan.yaml', 'shop', '--latest', '--yes');
+      // Every form of what is said: it is the same whatever the server and wherever it stands.
+      if (full || (kind === 'postgres' && place === 'here')) {
+        await succeeds('plan', 'plan.yaml');
+        await succeeds('apply', 'plan.yaml');
+        await succeeds('list', 'plan.yaml', '--json');
+        await succeeds('doctor', 'plan.yaml');
+        await succeeds('restore', 'plan.yaml', 'shop', '--latest', '--plan-only', '--json');
+      }
       const refused = await run(`${password}x`, 'apply', 'plan.yaml');
       expect(refused.exitCode, refused.stderr).toBe(4);
       said.push(refused);
@@ -160,10 +167,12 @@ function write(folder: string, kind: Kind, { source }: Served): void {
   writeFileSync(join(folder, 'plan.yaml'), JSON.stringify(plan).replaceAll('$', '$$$$'));
 }
 
-/** Watches the far side, and tells what was started there: below the ssh server, or by whatever keeps the container. */
+/** Watches the far side, and tells what was started there: by the ssh server, or by whatever keeps the container. */
 async function watchThere({ container, sshd, env }: Served, file: string): Promise<(() => Promise<string>) | null> {
-  if (!container && !sshd) return null;
-  const pid = sshd ? sshd.pid : keeperOf(container!.name, env);
+  // It was started under our eyes.
+  if (sshd) return async () => readFileSync(file, 'utf8');
+  if (!container) return null;
+  const pid = keeperOf(container.name, env);
   const watching: ChildProcess = spawn('strace', [...strace, '-o', file, '-p', String(pid)], { stdio: 'ignore' });
   const ended = once(watching, 'exit');
   while (!isTraced(pid)) await sleep(20);

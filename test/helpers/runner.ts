@@ -1,6 +1,6 @@
 /** Starts the built program, as a user would. It is built first when a source is newer than it. */
 import { execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,6 +34,17 @@ export async function shell(line: string, options: StartOptions = {}): Promise<F
 export function temporaryDirectory(name = 'runner-test-'): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), name));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Remembers what a folder holds, beside it; what is returned brings that back. */
+export function remember(path: string): () => void {
+  const copy = mkdtempSync(`${path}-kept-`);
+  const options = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  cpSync(path, copy, options);
+  return () => {
+    rmSync(path, { recursive: true, force: true });
+    cpSync(copy, path, options);
+  };
 }
 
 export function start(program: string, words: string[], options: StartOptions) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, Postgres } from '../helpers/postgres.ts';
-import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { remember, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { carriers, launch, waitFor } from '../proofs/support.ts';
 
 const password = `p:a\\s's"w $o;r#d%`;
@@ -39,18 +39,10 @@ ${more}`;
       `select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
     );
 
-  beforeAll(async () => {
-    place = temporaryDirectory();
-    server = await Postgres.start();
-    await server.query(`create role admin superuser login password $x$${password}$x$; create role "the shop"`);
-    await server.query(`create role reader login password 'may only read'; grant pg_read_all_data to reader`);
-  });
-  afterAll(async () => {
-    await server?.stop();
-    place?.remove();
-  });
+  /** Brings the store back as it was with no more than the backup. */
+  let restock: () => void;
 
-  beforeEach(async () => {
+  const fresh = async () => {
     for (const name of (await names()).split('\n').filter(Boolean))
       await server.query(`drop database "${name.replaceAll('"', '""')}" with (force)`);
     await server.create('orders');
@@ -66,9 +58,27 @@ ${more}`;
     await server.query(
       `comment on database orders is 'the shop''s own'; alter database orders set work_mem = '5MB'; alter database orders owner to "the shop"`,
     );
+  };
+
+  beforeAll(async () => {
+    place = temporaryDirectory();
+    server = await Postgres.start();
+    await server.query(`create role admin superuser login password $x$${password}$x$; create role "the shop"`);
+    await server.query(`create role reader login password 'may only read'; grant pg_read_all_data to reader`);
+    await fresh();
     const made = await run(['apply', '-q']);
     expect(made, made.stderr).toMatchObject({ exitCode: 0 });
     saved = server.dump('orders');
+    restock = remember(join(place.path, 'store'));
+  });
+  afterAll(async () => {
+    await server?.stop();
+    place?.remove();
+  });
+
+  beforeEach(async () => {
+    restock();
+    await fresh();
     await server.query(
       `update customers set name = 'lost' where id = 7; delete from invoices where id > 1000; create table late (id int)`,
       'orders',

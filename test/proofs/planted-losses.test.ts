@@ -77,7 +77,7 @@ describe.skipIf(!hasPostgres(version))('planted losses', () => {
       const path = join(folder, 'pg_dump');
       writeFileSync(
         path,
-        `#!/bin/sh\nreal='${server.bin}/pg_dump'\n[ "$1" = --version ] && exec "$real" --version\n${script}\n`,
+        `#!/bin/sh\nreal='${server.bin}/pg_dump'\n[ "$1" = --version ] && exec "$real" --version\n: >'${told}'\n${script}\n`,
       );
       chmodSync(path, 0o755);
     };
@@ -101,6 +101,7 @@ describe.skipIf(!hasPostgres(version))('planted losses', () => {
     // On a machine that is too busy the false program does not tell its version in time, and the true one is taken: no loss.
     for (let tries = 0; tries < 5 && !existsSync(told); tries += 1)
       ({ exitCode, stderr } = await shop.run('apply', 'plan.yaml'));
+    expect(existsSync(told), stderr).toBe(true);
     const problem = /error: verify (\w+) of orders: .*? did not pass \w+ at "disk": (.*)/.exec(stderr);
     expect(exitCode, `${kind} ${n}: ${stderr}`).toBe(2);
     expect(problem, stderr).not.toBeNull();

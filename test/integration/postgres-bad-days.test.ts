@@ -111,7 +111,7 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, (
     try {
       await other.create(
         'large',
-        'create table t as select i, md5(i::text) as a, md5((i + 1)::text) as b from generate_series(1, 2000000) i',
+        'create table t as select i, md5(i::text) as a, md5((i + 1)::text) as b from generate_series(1, 600000) i',
       );
       const place = makeShop(other, 'secret');
       place.write({ database: 'large' }, { transforms: ['xz'], verify: ['content'] });

@@ -289,6 +289,55 @@ describe('the examples', () => {
     expect(readdirSync(examples).toSorted()).toEqual(Object.keys(needs).toSorted());
   });
 
+  /** What is asked of what an example has made. */
+  const afterwards: Record<string, [what: string, ask: () => Promise<void>]> = {
+    'sqlite.yaml': [
+      'gives the notes back',
+      async () => {
+        expect((await run('restore', 'sqlite.yaml', 'notes', '--latest', '--to', 'back.sqlite')).exitCode).toBe(0);
+        const database = new Database(join(place.path, 'back.sqlite'));
+        expect(database.prepare('select text from notes order by id').pluck().all()).toEqual(['a', 'b']);
+        database.close();
+      },
+    ],
+    'files.yaml': [
+      'gives the letters back and leaves the rest',
+      async () => {
+        expect((await run('restore', 'files.yaml', 'homes', '--latest', '--to', 'back')).exitCode).toBe(0);
+        expect(readdirSync(join(place.path, 'back/homes/ada'))).toEqual(['letter.txt']);
+      },
+    ],
+    'redis.yaml': [
+      'gives lost keys back to the running server',
+      async () => {
+        const { REDIS_PORT: port = '', REDIS_PASSWORD: password = '' } = started!.env;
+        const env = { PATH: process.env.PATH, REDISCLI_AUTH: password };
+        const cli = (...words: string[]) => execFileSync('redis-cli', ['-p', port, ...words], { env });
+        cli('DEL', 'session:7');
+        expect((await run('restore', 'redis.yaml', 'sessions', '--latest', '--yes')).exitCode).toBe(0);
+        expect(cli('GET', 'session:7').toString()).toBe('value 7\n');
+      },
+    ],
+    'git.yaml': [
+      'shows plain files, and gives them back',
+      async () => {
+        const words = ['-C', join(place.path, 'forge.git'), 'ls-tree', '-r', '--name-only', 'machines'];
+        const shown = String(execFileSync('git', words)).trim().split('\n');
+        expect(shown).toEqual(['web-1/cron/cron/nightly', 'web-1/site/site/example.env']);
+        const restored = await run('restore', 'git.yaml', 'cron', '--latest', '--to', 'back');
+        expect(restored.exitCode, restored.stderr).toBe(0);
+        expect(read('back/cron/nightly')).toBe('0 2 * * * root backup\n');
+      },
+    ],
+    'command.yaml': [
+      'gives the directory back to its program',
+      async () => {
+        expect((await run('restore', 'command.yaml', 'directory', '--latest', '--yes')).exitCode).toBe(0);
+        expect(read('restored.ldif')).toBe('dn: cn=ada\n');
+      },
+    ],
+  };
+
   for (const name of Object.keys(needs)) {
     const lacking = missing(name);
     it(`${name} has nothing to remark on`, async () => {
@@ -297,79 +346,20 @@ describe('the examples', () => {
       expect(stderr.split('\n').filter((line) => / (error|warning) /.test(line))).toEqual([]);
       expect(exitCode).toBe(0);
     });
-    it.skipIf(lacking.length > 0)(
-      `${name} is applied, and all that it makes is good`,
-      { timeout: 180_000 },
-      async () => {
-        prepare(name);
-        started = await needs[name]!.start?.(place.path);
-        const { exitCode, stderr } = await run('apply', name);
-        expect(stderr).not.toContain('error');
-        expect(exitCode).toBe(0);
-        const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
-        const states: string[] = backups.map(({ state }: { state: string }) => state);
-        expect(states).toEqual(states.map(() => 'good'));
-        expect(states.length).toBeGreaterThan(0);
-      },
-    );
+    const [what, ask] = afterwards[name] ?? ['all that it makes is good', async () => {}];
+    it.skipIf(lacking.length > 0)(`${name} is applied, and ${what}`, { timeout: 180_000 }, async () => {
+      prepare(name);
+      started = await needs[name]!.start?.(place.path);
+      const { exitCode, stderr } = await run('apply', name);
+      expect(stderr).not.toContain('error');
+      expect(exitCode).toBe(0);
+      const { backups } = JSON.parse((await run('list', name, '--json')).stdout);
+      const states: string[] = backups.map(({ state }: { state: string }) => state);
+      expect(states).toEqual(states.map(() => 'good'));
+      expect(states.length).toBeGreaterThan(0);
+      await ask();
+    });
   }
-
-  it.skipIf(missing('sqlite.yaml').length > 0)('sqlite.yaml gives the notes back', async () => {
-    prepare('sqlite.yaml');
-    await run('apply', 'sqlite.yaml');
-    expect((await run('restore', 'sqlite.yaml', 'notes', '--latest', '--to', 'back.sqlite')).exitCode).toBe(0);
-    const database = new Database(join(place.path, 'back.sqlite'));
-    expect(database.prepare('select text from notes order by id').pluck().all()).toEqual(['a', 'b']);
-    database.close();
-  });
-
-  it.skipIf(missing('files.yaml').length > 0)('files.yaml gives the letters back and leaves the rest', async () => {
-    prepare('files.yaml');
-    await run('apply', 'files.yaml');
-    expect((await run('restore', 'files.yaml', 'homes', '--latest', '--to', 'back')).exitCode).toBe(0);
-    expect(readdirSync(join(place.path, 'back/homes/ada'))).toEqual(['letter.txt']);
-  });
-
-  it.skipIf(missing('redis.yaml').length > 0)('redis.yaml gives lost keys back to the running server', async () => {
-    prepare('redis.yaml');
-    started = await needs['redis.yaml']!.start!(place.path);
-    await run('apply', 'redis.yaml');
-    const { REDIS_PORT: port = '', REDIS_PASSWORD: password = '' } = started.env;
-    const cli = (...words: string[]) =>
-      execFileSync('redis-cli', ['-p', port, ...words], { env: { PATH: process.env.PATH, REDISCLI_AUTH: password } });
-    cli('DEL', 'session:7');
-    expect((await run('restore', 'redis.yaml', 'sessions', '--latest', '--yes')).exitCode).toBe(0);
-    expect(cli('GET', 'session:7').toString()).toBe('value 7\n');
-  });
-
-  it.skipIf(missing('git.yaml').length > 0)(
-    'git.yaml shows plain files, and gives them back',
-    { timeout: 180_000 },
-    async () => {
-      prepare('git.yaml');
-      started = await needs['git.yaml']!.start!(place.path);
-      await run('apply', 'git.yaml');
-      const shown = execFileSync('git', [
-        '-C',
-        join(place.path, 'forge.git'),
-        'ls-tree',
-        '-r',
-        '--name-only',
-        'machines',
-      ]);
-      expect(String(shown).trim().split('\n')).toEqual(['web-1/cron/cron/nightly', 'web-1/site/site/example.env']);
-      const restored = await run('restore', 'git.yaml', 'cron', '--latest', '--to', 'back');
-      expect(restored.exitCode, restored.stderr).toBe(0);
-      expect(read('back/cron/nightly')).toBe('0 2 * * * root backup\n');
-    },
-  );
-
-  it('command.yaml gives the directory back to its program', async () => {
-    prepare('command.yaml');
-    await run('apply', 'command.yaml');
-    expect((await run('restore', 'command.yaml', 'directory', '--latest', '--yes')).exitCode).toBe(0);
-    expect(read('restored.ldif')).toBe('dn: cn=ada\n');
-  });
 
   it('command.yaml writes down who failed and why', async () => {
     prepare('command.yaml');

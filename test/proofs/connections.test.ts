@@ -103,7 +103,9 @@ describe.each(chosen)('%s, %s', (kind, place) => {
       expect(stdout).toMatch(/the connection to \S+ \S+ was cut/);
     });
 
-    it.skipIf(place !== 'ssh' || !canCut)('when the network fell silent', { timeout }, async () => {
+    // How it is noticed, and that the other end gives up, is ssh's and ours: the same whatever runs there.
+    const silent = place === 'ssh' && (full || kind === 'postgres');
+    it.skipIf(!silent || !canCut)('when the network fell silent', { timeout }, async () => {
       const running = await dumping();
       const port = String(served.sshd!.port);
       const rules = ['--dport', '--sport'].map((end) => ['INPUT', '-i', 'lo', '-p', 'tcp', end, port, '-j', 'DROP']);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AzureSpec, azure } from '../../src/destinations/azure/index.ts';
-import { destinationContract, type Network } from '../contracts/destination.ts';
+import { type Bench, destinationContract, type Network } from '../contracts/destination.ts';
 import { faultProxy } from '../fakes/fault-proxy.ts';
 import { azureAccount, azureKey, azureSas, type Emulator, hasAzure, startAzure } from '../helpers/emulators.ts';
 import { opening } from '../helpers/opening.ts';
@@ -21,7 +21,7 @@ const opened = (container: string, more: object = {}) =>
   );
 
 describe.skipIf(!can)('azure', () => {
-  destinationContract('azure', async () => {
+  const contract = async (): Promise<Bench> => {
     const container = await server.bucket();
     const refuses = (key: string) => /\p{Cc}/u.test(key);
     const prefix = 'some/prefix';
@@ -51,7 +51,8 @@ describe.skipIf(!can)('azure', () => {
       network,
       end: () => proxy.end(),
     };
-  });
+  };
+  destinationContract('azure', contract, { concurrent: true });
 });
 
 describe.skipIf(!can)('azure is told', () => {

@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Most of them wait for servers and for time to pass.
     maxWorkers: 3,
+    // Of a file's tests that wait side by side.
+    maxConcurrency: 3,
   },
 });

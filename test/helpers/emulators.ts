@@ -14,9 +14,6 @@ export type Emulator = {
   bucket(name?: string): Promise<string>;
   /** Members of a plan's destination of that bucket. */
   spec(bucket: string): Record<string, unknown>;
-  /** Ends it as a dead machine would; `start` brings it back. */
-  halt(): Promise<void>;
-  start(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -97,7 +94,7 @@ type Kind = {
 
 async function emulator(port: number, argv: string[], url: string, kind: Kind): Promise<Emulator> {
   let buckets = 0;
-  const { halt, start } = await served(argv, url);
+  const { halt } = await served(argv, url);
   return {
     port,
     bucket: async (name = `bucket-${process.pid}-${++buckets}`) => {
@@ -106,8 +103,6 @@ async function emulator(port: number, argv: string[], url: string, kind: Kind): 
       return name;
     },
     spec: kind.spec,
-    halt,
-    start,
     stop: async () => {
       await halt();
       kind.folder.remove();
@@ -136,7 +131,7 @@ async function served(argv: string[], url: string) {
     await once(child, 'exit');
   };
   await start();
-  return { start, halt };
+  return { halt };
 }
 
 /** By the account's key: a signature of a container cannot make it. */

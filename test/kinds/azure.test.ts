@@ -36,7 +36,8 @@ describe.skipIf(!can)('azure', () => {
     const proxy = await faultProxy({ port: server.port });
     const endpoint = `http://127.0.0.1:${proxy.port}/${azureAccount}`;
     const network: Network = {
-      open: () => opened(container, { prefix, endpoint, flags: ['--timeout=5s'] }),
+      // A third try is as good as rclone's tenth.
+      open: () => opened(container, { prefix, endpoint, flags: ['--timeout=5s', '--low-level-retries=3'] }),
       set: (fault) => {
         proxy.set(fault);
         if (fault === null) proxy.drop();

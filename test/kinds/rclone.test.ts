@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
 import { fileSeals, sectionsOf } from '../../src/destinations/rclone/config.ts';
 import { chosenHash, digestOf } from '../../src/destinations/rclone/digest.ts';
@@ -25,6 +24,7 @@ import { type Bench, collect, destinationContract, keys, type Network, store } f
 import { bundle } from '../fakes/bundle.ts';
 import { type Fault, type FaultProxy, faultProxy } from '../fakes/fault-proxy.ts';
 import { startWebdav } from '../helpers/emulators.ts';
+import { fillFolder } from '../helpers/folders.ts';
 import { opening } from '../helpers/opening.ts';
 import { has, isRoot } from '../helpers/programs.ts';
 
@@ -36,22 +36,35 @@ function folder(): string {
   return path;
 }
 
+const keptToTheEnd: string[] = [];
+
+/** A folder that stays until all is over. */
+function kept(): string {
+  const path = mkdtempSync(join(tmpdir(), 'runner-rclone-test-'));
+  keptToTheEnd.push(path);
+  return path;
+}
+
+afterAll(() => {
+  for (const path of keptToTheEnd) rmSync(path, { recursive: true, force: true });
+});
+
 const opens: Destination[] = [];
 afterEach(async () => {
   for (const destination of opens.splice(0)) await destination.close();
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
 });
 
-async function opened(
+const started = (
   spec: Omit<RcloneSpec, 'type'>,
   secrets: Record<string, string> = {},
   environment: Record<string, string | undefined> = process.env,
-): Promise<Destination> {
-  const destination = await rclone.open(
-    'remote',
-    { type: 'rclone', ...spec } as RcloneSpec,
-    opening(secrets, { environment }),
-  );
+): Promise<Destination> =>
+  rclone.open('remote', { type: 'rclone', ...spec } as RcloneSpec, opening(secrets, { environment }));
+
+/** One that is closed behind the test. */
+async function opened(...o: Parameters<typeof started>): Promise<Destination> {
+  const destination = await started(...o);
   opens.push(destination);
   return destination;
 }
@@ -61,12 +74,12 @@ const argumentsSeen = () => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf
 
 /** The store as somebody else sees it: who is root may do everything. */
 async function asNobody(path: string): Promise<Destination> {
-  const bin = folder();
+  const bin = kept();
   chmodSync(bin, 0o755);
   const script = ['#!/bin/sh', `PATH=\${PATH#*:}`, 'exec setpriv --reuid=65534 --clear-groups rclone "$@"', ''];
   writeFileSync(join(bin, 'rclone'), script.join('\n'), { mode: 0o755 });
   const environment = { ...process.env, HOME: '/', PATH: `${bin}:${process.env.PATH}` };
-  return await opened({ options: { type: 'local' }, path }, {}, environment);
+  return await started({ options: { type: 'local' }, path }, {}, environment);
 }
 
 /** A folder in which somebody else may look around, and nothing more; less where a right is to be missing. */
@@ -86,7 +99,7 @@ function rightsOf(path: string): NonNullable<Bench['denied']> {
 
 const davOf = (url: string, flags: string[], temporary = tmpdir()) => {
   const options = { type: 'webdav', url, vendor: 'other', user: 'shop', pass: { secret: 'dav' } };
-  return opened({ options, flags } as never, { dav: 'secret' }, { ...process.env, TMPDIR: temporary });
+  return started({ options, flags } as never, { dav: 'secret' }, { ...process.env, TMPDIR: temporary });
 };
 
 /** The folder by WebDAV, through a line that can be made bad; nothing is started where nobody asks for it. */
@@ -96,7 +109,8 @@ function badLine(path: string): { network: Network; end(): Promise<void> } {
   const open = async () => {
     server = await startWebdav(path, 'shop', 'secret');
     proxy = await faultProxy({ port: Number(new URL(server.url).port) });
-    return await davOf(`http://127.0.0.1:${proxy.port}`, ['--timeout=5s']);
+    // A third try is as good as rclone's tenth.
+    return await davOf(`http://127.0.0.1:${proxy.port}`, ['--timeout=5s', '--low-level-retries=3']);
   };
   const set = (fault: Fault | null) => {
     proxy?.set(fault);
@@ -113,25 +127,27 @@ const slow = { timeout: 120_000 };
 const refuses = (key: string) => /\p{Cc}/u.test(key);
 
 describe.skipIf(!has('rclone'))('rclone', () => {
-  destinationContract('rclone', async () => {
-    const path = folder();
-    const open = () => opened({ options: { type: 'local' }, path });
-    const fill = async (names: readonly string[]) => {
-      for (const name of names) {
-        mkdirSync(join(path, name, '..'), { recursive: true });
-        writeFileSync(join(path, name), 'four');
-      }
-    };
+  const contract = async (): Promise<Bench> => {
+    // Several are tried at once: what belongs to one goes with it, and not behind a test.
+    const path = mkdtempSync(join(tmpdir(), 'runner-rclone-test-'));
+    const open = () => started({ options: { type: 'local' }, path });
+    const fill = (names: readonly string[]) => fillFolder(path, names);
     const denied = isRoot && has('setpriv') ? { denied: rightsOf(path) } : {};
-    const { network, end } = badLine(path);
+    const { network, end: mended } = badLine(path);
+    const end = async () => {
+      await mended();
+      rmSync(path, { recursive: true, force: true });
+    };
     return { open, objects: 300, many: 25_000, fill, refuses, ...denied, network, end };
-  });
+  };
+  destinationContract('rclone', contract, { concurrent: true });
 
   it('leaves nothing of what rclone stores here first when it is killed', slow, async () => {
     const [path, temporary] = [folder(), folder()];
     const server = await startWebdav(path, 'shop', 'secret');
     try {
       const destination = await davOf(server.url, [], temporary);
+      opens.push(destination);
       const sink = await destination.put('data', 'one');
       await sink.write([randomBytes(3_000_000)]);
       const spooled = () => readdirSync(temporary, { recursive: true }).filter((name) => /spool/.test(String(name)));
@@ -150,6 +166,7 @@ describe.skipIf(!has('rclone'))('rclone', () => {
     const proxy = await faultProxy({ port: Number(new URL(server.url).port) });
     try {
       const destination = await davOf(`http://127.0.0.1:${proxy.port}`, ['--timeout=2s']);
+      opens.push(destination);
       // rclone takes all of it, and waits for the store with what it has not sent.
       const sink = await destination.put('data', 'one');
       proxy.set({ act: 'stall', direction: 'up' });
@@ -188,6 +205,7 @@ describe.skipIf(!has('rclone'))('rclone', () => {
     execFileSync('chmod', ['700', join(path, 'b')]);
     execFileSync('chmod', ['755', path, join(path, 'a')]);
     const nobody = await asNobody(path);
+    opens.push(nobody);
     await expect(keys(nobody, '')).rejects.toThrow(/a part of the listing is missing|permission denied/);
     expect(await keys(nobody, 'a/')).toEqual(['a/1']);
   });

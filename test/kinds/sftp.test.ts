@@ -17,6 +17,7 @@ import {
   store,
 } from '../contracts/destination.ts';
 import { faultProxy } from '../fakes/fault-proxy.ts';
+import { fillFolder } from '../helpers/folders.ts';
 import { opening } from '../helpers/opening.ts';
 import { canMount } from '../helpers/programs.ts';
 import { clientsOf, filtered, hasSftp, sftpServer, specOf } from '../helpers/sftp.ts';
@@ -73,12 +74,7 @@ function contractAt(
 
 /** What needs no second server to be tried, but time: a bad line, an account without rights, 25,000 keys. */
 async function badDays({ server }: Site, root: string): Promise<Partial<Bench>> {
-  const fill = async (names: readonly string[]) => {
-    for (const name of names) {
-      mkdirSync(join(root, name, '..'), { recursive: true });
-      writeFileSync(join(root, name), 'four');
-    }
-  };
+  const fill = (names: readonly string[]) => fillFolder(root, names);
   const proxy = await faultProxy({ port: server.port });
   const known = join(temporary(), 'known');
   writeFileSync(known, readFileSync(server.knownHosts, 'utf8').replace(String(server.port), String(proxy.port)));

@@ -80,7 +80,13 @@ export class Client {
   private send(path: string, options: RequestOptions, body?: Uint8Array): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const asked = request(`${this.url}${path}`, { ...options, auth: this.auth, agent: this.agent }, resolve);
-      asked.on('error', (error) => void (options.signal?.aborted ? reject(error) : this.why(error).then(reject)));
+      asked.on('error', (error: NodeJS.ErrnoException) => {
+        if (options.signal?.aborted) reject(error);
+        // rclone ends connections that were idle; one that was taken up at that moment asked nothing.
+        else if (asked.reusedSocket && error.code === 'ECONNRESET')
+          this.send(path, options, body).then(resolve, reject);
+        else void this.why(error).then(reject);
+      });
       asked.end(body);
     });
   }

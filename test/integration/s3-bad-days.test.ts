@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFaultProxy, httpFaultProxy, type Rule } from '../fakes/fault-proxy.ts';
 import { type Finished, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { type Engine, hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
+import { full } from '../proofs/support.ts';
 
 /** What the server does, to which verb of ours, and what a person reads. */
 type Day = { rule: Rule; verb?: 'apply' | 'verify' | 'restore' | 'list'; exit: number; says: RegExp };
@@ -178,6 +179,9 @@ const once: Record<string, Rule> = {
   'a deletion, after': { method: 'DELETE', when: 'after', act: 'reset' },
 };
 
+/** A second server is asked only for what it sees of them: it acted, or has half a part. `PROOF=full` for all. */
+const tried = (engine: Engine, phase: string) => engine === 'minio' || /after|^part/.test(phase);
+
 const data = randomBytes(6_000_000);
 
 describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
@@ -255,7 +259,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     it('and a connection that is reset once in each phase is no bad day', { timeout: 180_000 }, async () => {
       const { file, prefix } = fresh();
       expect((await run(['apply', file])).exitCode).toBe(0);
-      for (const [phase, rule] of Object.entries(once)) {
+      for (const [phase, rule] of Object.entries(once).filter(([name]) => full || tried(engine, name))) {
         const active = proxy.add(rule);
         const met = await run(['apply', file]);
         proxy.mend();

@@ -43,4 +43,9 @@ async function end(code: ExitCode): Promise<void> {
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error) => void reportError(error, terminal).then(end));
 }
+// Node ends with 0 when nothing is left that could happen, whatever is still awaited: that must never look like a success.
+process.once('beforeExit', () => {
+  const fault = new Error('nothing was left to wait for, and the command had not ended');
+  void reportError(fault, terminal).then(end);
+});
 void main().then(end);

@@ -25,12 +25,13 @@ export type DaemonOptions = {
 
 /**
  * It outlives us by a moment, however we end: the end of its input is what ends rclone. Only rclone keeps the pipe of errors, so
- * the end of that is rclone's.
+ * the end of that is rclone's. It has a process group of its own, all of which ends: `rclone` may be a script that starts the program.
  */
 const script = `"$@" & child=$!
 exec 2>/dev/null
 cat >/dev/null
-kill "$child"
+trap '' TERM
+kill 0
 wait "$child"
 rm -rf "$RUNNER_PRIVATE"`;
 

@@ -38,9 +38,22 @@ export async function macProblem(bytes: Uint8Array, mac: Mac, passphrase: string
   return fits ? null : 'its MAC does not fit: it was changed after it was made, or the passphrase is another one';
 }
 
-async function macOf(text: string, passphrase: string, o: { salt: string; iterations: number }): Promise<Buffer> {
-  const key = await derive(passphrase, Buffer.from(o.salt, 'hex'), o.iterations, 32, 'sha256');
-  return createHmac('sha256', key).update(text).digest();
+async function macOf(text: string, passphrase: string, derivation: Derivation): Promise<Buffer> {
+  return createHmac('sha256', await keyOf(passphrase, derivation))
+    .update(text)
+    .digest();
+}
+
+type Derivation = { salt: string; iterations: number };
+
+/** What a run has derived: all copies of a manifest have one salt, and each is opened several times. */
+const derived = new Map<string, Promise<Buffer>>();
+
+function keyOf(passphrase: string, { salt, iterations }: Derivation): Promise<Buffer> {
+  const name = JSON.stringify([passphrase, salt, iterations]);
+  const known = derived.get(name) ?? derive(passphrase, Buffer.from(salt, 'hex'), iterations, 32, 'sha256');
+  derived.set(name, known);
+  return known;
 }
 
 /** The bare text with the MAC as its last member. */

@@ -1,9 +1,8 @@
 /** What rusty-saas promises in numbers: each threshold at one below and one above, and what its retentions keep. */
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
 import { temporaryDirectory } from '../helpers/runner.ts';
-import { overlay } from './support/overlay.ts';
+import { doctorLater, overlay, tooOld } from './support/overlay.ts';
 import { line, succeed } from './support/shell.ts';
 
 const others = ['configuration', 'configuration-history', 'app-data', 'logs', 'security-logs'];
@@ -44,14 +43,8 @@ describe('rusty-saas in numbers', () => {
   });
 
   it.skipIf(!has('faketime'))('a backup that is 24 hours old is told, and one that is younger is not', async () => {
-    const doctor = async (later: string) => {
-      const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
-      const clock = { FAKETIME: later, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' };
-      return (await line(`runner doctor ${low}`, { BYTES: '1', LD_PRELOAD: library, ...clock })).stdout;
-    };
-    const old = 'the newest good one is older than the plan allows';
-    expect(await doctor('+86280s')).not.toContain(old);
-    expect(await doctor('+86401s')).toContain(old);
+    expect(await doctorLater(low, '+86280s')).not.toContain(tooOld);
+    expect(await doctorLater(low, '+86401s')).toContain(tooOld);
   });
 
   it.each([

@@ -1,9 +1,8 @@
 /** What sv-sdk promises in numbers: each threshold at one below and one above, and what its retention keeps. */
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
 import { temporaryDirectory } from '../helpers/runner.ts';
-import { overlay } from './support/overlay.ts';
+import { doctorLater, overlay, tooOld } from './support/overlay.ts';
 import { line, succeed } from './support/shell.ts';
 
 describe('sv-sdk in numbers', () => {
@@ -26,19 +25,8 @@ describe('sv-sdk in numbers', () => {
   });
 
   it.skipIf(!has('faketime'))('a backup that is 25 hours old is told, and one that is younger is not', async () => {
-    const doctor = async (later: string) => {
-      const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
-      const clock = {
-        LD_PRELOAD: library,
-        FAKETIME: later,
-        FAKETIME_DONT_FAKE_MONOTONIC: '1',
-        FAKETIME_DONT_RESET: '1',
-      };
-      return (await line(`runner doctor ${file}`, { BYTES: '1', ...clock })).stdout;
-    };
-    const old = 'the newest good one is older than the plan allows';
-    expect(await doctor('+89940s')).not.toContain(old);
-    expect(await doctor('+90001s')).toContain(old);
+    expect(await doctorLater(file, '+89940s')).not.toContain(tooOld);
+    expect(await doctorLater(file, '+90001s')).toContain(tooOld);
   });
 
   it.each([

@@ -1,7 +1,9 @@
 /** A committed plan whose source is a program that prints so many bytes: what it expects is met or missed by one byte. */
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './page.ts';
+import { line } from './shell.ts';
 
 /** Writes the plan of one backup of the committed `plan`, with what it expects and nothing to be proven; the file's path. */
 export function overlay(folder: string, plan: string, backup: string, others: string[], without: string[]): string {
@@ -29,3 +31,13 @@ export function overlay(folder: string, plan: string, backup: string, others: st
   writeFileSync(file, JSON.stringify(whole));
   return file;
 }
+
+/** What `doctor` says of it when the clock is so much later, such as `+90001s`. */
+export async function doctorLater(file: string, later: string): Promise<string> {
+  const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
+  const clock = { FAKETIME: later, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' };
+  return (await line(`runner doctor ${file}`, { BYTES: '1', LD_PRELOAD: library, ...clock })).stdout;
+}
+
+/** What `doctor` says of a backup that is older than `max-age`. */
+export const tooOld = 'the newest good one is older than the plan allows';

@@ -83,8 +83,9 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       RUSTY_SAAS_BACKUPS: join(root, 'var/backups'),
       RUSTY_SAAS_KEYS: join(root, 'keys'),
       RUSTY_SAAS_REPOSITORY: join(root, 'forge.git'),
-      RUSTY_SAAS_GCS: `http://127.0.0.1:${second.port}/storage/v1/`,
-      RUSTY_SAAS_GCS_ANONYMOUS: 'true',
+      // Where rclone finds Google's service: the plan names none.
+      RCLONE_CONFIG_RUNNER_ENDPOINT: `http://127.0.0.1:${second.port}/storage/v1/`,
+      RCLONE_CONFIG_RUNNER_ANONYMOUS: 'true',
       RUSTY_SAAS_AZURE: `http://127.0.0.1:${cold.port}/${azureAccount}`,
       RUSTY_SAAS_AZURE_ACCOUNT: azureAccount,
       RUSTY_SAAS_PATIENCE: process.env.PROOF === 'full' ? '2m' : '10s',

@@ -1,0 +1,55 @@
+/** What traf3li expects of each dump of its database: every threshold at one below and one above. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { has } from '../helpers/programs.ts';
+import { temporaryDirectory } from '../helpers/runner.ts';
+import { doctorLater, overlay, tooOld } from './support/overlay.ts';
+import { line } from './support/shell.ts';
+
+describe('traf3li in numbers', () => {
+  const places = [temporaryDirectory('tr-low-'), temporaryDirectory('tr-high-')];
+  let low: string;
+  let high: string;
+  const apply = async (file: string, bytes: number, more: Record<string, string> = {}) =>
+    await line(`runner apply ${file} -q`, { BYTES: String(bytes), SLEEP: '0.5', ...more });
+  beforeAll(async () => {
+    [low, high] = places.map(({ path }) => overlay(path, 'plans/traf3li.yaml', 'mongodb', ['redis'], ['restore'])) as [
+      string,
+      string,
+    ];
+    for (const file of [low, high]) expect(await apply(file, 1_000_000)).toMatchObject({ exitCode: 0 });
+  });
+  afterAll(() => {
+    for (const place of places) place.remove();
+  });
+
+  it.each([
+    ['a dump of less than half the usual', () => low, 499_999, 1],
+    ['a dump of half the usual', () => low, 500_000, 0],
+    ['a dump of more than twice the usual', () => high, 2_000_001, 1],
+    ['a dump of twice the usual', () => high, 2_000_000, 0],
+  ])('%s', async (_, file, bytes, exitCode) => {
+    const done = await apply(file(), bytes);
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.each([
+    ['a dump of one byte too many', 1_500_001, 1],
+    ['a dump of as many bytes as there may be', 1_500_000, 0],
+  ])('%s', async (_, bytes, exitCode) => {
+    const done = await apply(high, bytes, { BACKUP_MAX_FILE_SIZE: '1500000B' });
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.each([
+    ['a dump that takes more than three times as long as usual', '5', 1],
+    ['a dump that takes as long as usual', '0.5', 0],
+  ])('%s', async (_, SLEEP, exitCode) => {
+    const done = await apply(high, 1_500_000, { SLEEP });
+    expect(done, done.stderr).toMatchObject({ exitCode });
+  });
+
+  it.skipIf(!has('faketime'))('a dump that is 25 hours old is told, and one that is younger is not', async () => {
+    expect(await doctorLater(low, '+89940s')).not.toContain(tooOld);
+    expect(await doctorLater(low, '+90001s')).toContain(tooOld);
+  });
+});

@@ -13,6 +13,7 @@ import { recovery } from './support/page.ts';
 import { canServe, startWorld, type World } from './support/rusty-saas.ts';
 import { fill, isRight, ofDatabase, ofFiles } from './support/rusty-saas-data.ts';
 import { line, succeed } from './support/shell.ts';
+import { newestIn } from './support/trees.ts';
 
 type Lines = [string, string, string, string, string, string, string, string];
 type Row = { id: string; backup: string; state: string; copies: { destination: string }[] };
@@ -26,14 +27,7 @@ describe.skipIf(!canServe())('rusty-saas', { timeout: 3_600_000 }, () => {
   const run = async (text: string) => await succeed(text, world.env);
   const rows = async (): Promise<Row[]> => JSON.parse(await run(`runner list ${plan} --json`)).backups;
   /** The newest backup of the database that lies in the folder. */
-  const newest = () => {
-    const names = readdirSync(join(world.root, 'var/backups/rusty-saas/database'), {
-      recursive: true,
-      encoding: 'utf8',
-    });
-    const ids = names.flatMap((name) => /database-\d{8}T\d{6}Z-\w+/.exec(name)?.[0] ?? []);
-    return ids.sort().at(-1)!;
-  };
+  const newest = () => newestIn(join(world.root, 'var/backups/rusty-saas/database'), 'database');
   beforeAll(async () => {
     world = await startWorld(isRight);
     await fill(world);

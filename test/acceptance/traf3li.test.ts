@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { has } from '../helpers/programs.ts';
+import { has, programAt } from '../helpers/programs.ts';
 import { fill, fingerprint, hasRedis } from '../helpers/redis.ts';
 import { hasEngine } from '../helpers/s3-servers.ts';
 import { recovery } from './support/page.ts';
@@ -167,6 +167,9 @@ describe.skipIf(![hasRedis(), hasEngine('minio'), has('script', 'stty', 'openssl
       expect(row(fine, 'source', 'redis', 'answers')).toMatch(/^ok/);
       expect(row(fine, 'source', 'mongodb', 'does not answer')).toMatch(/^problem/);
       expect(row(fine, 'destination', 'main')).toMatch(/^ok/);
+      const dumper = row(fine, 'program', 'mongodump');
+      if (programAt('mongodump') === null) expect(dumper).toMatch(/^problem.* install MongoDB's database tools/);
+      else expect(dumper).toMatch(/^ok/);
       const poor = (await run(`doctor ${plan}`, { REDIS_URL: 'redis://127.0.0.1:1', AWS_SECRET_ACCESS_KEY: 'wrong' }))
         .stdout;
       expect(row(poor, 'source', 'redis')).toMatch(/^problem/);
@@ -185,7 +188,9 @@ describe.skipIf(![hasRedis(), hasEngine('minio'), has('script', 'stty', 'openssl
       // This store knows neither of these, so the plan's demand is not met.
       expect(missing(fine)).toEqual(['access logging', 'mfa delete']);
       await set('Suspended');
-      expect(missing((await run(`doctor ${plan}`)).stdout)).toEqual(['access logging', 'mfa delete', 'versioning']);
+      const poor = (await run(`doctor ${plan}`, { BACKUP_DR_BUCKET: 'never-made' })).stdout;
+      expect(missing(poor)).toEqual(['access logging', 'mfa delete', 'versioning']);
+      expect(poor).toMatch(/^problem +destination +dr .*never-made/m);
       await set('Enabled');
     });
 

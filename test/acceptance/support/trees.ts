@@ -12,3 +12,13 @@ export function hashOf(folder: string): string {
   }
   return hash.digest('hex');
 }
+
+/** The id of the newest backup of that name in a folder of ours. */
+export function newestIn(folder: string, backup: string): string {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const id = new RegExp(`${backup}-\\d{8}T\\d{6}Z-\\w+`);
+  return names
+    .flatMap((name) => id.exec(name)?.[0] ?? [])
+    .sort()
+    .at(-1)!;
+}

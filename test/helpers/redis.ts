@@ -72,6 +72,8 @@ export class RedisServer {
       socket: { path: this.socket, tls: false },
       ...(password ? { password } : {}),
     });
+    // A server that goes away meanwhile: whoever waits for an answer is told.
+    client.on('error', () => {});
     await client.connect();
     const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
     try {

@@ -70,7 +70,10 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
     expect(preview.match(/pg_dump --no-password/g)).toHaveLength(1);
     expect(preview).toContain('to disk, primary, secondary, nas');
     expect(preview).toMatch(/^ +primary .* a month$/m);
-    expect(world.docker('ps', '--all', '--quiet', '--filter=name=runner-')).toBe('');
+    const images = [world.env.SV_SDK_POSTGRES_IMAGE, world.env.SV_SDK_REDIS_IMAGE].map(
+      (one) => `--filter=ancestor=${one}`,
+    );
+    expect(world.docker('ps', '--all', '--quiet', '--filter=name=runner-2', ...images)).toBe('');
     const lying = await run(`find ${world.root}/backups ${world.root}/nas -name '*.gpg' -o -path '*/sv-sdk' -type d`);
     const modes = lying
       .trim()

@@ -19,7 +19,9 @@ backups:
     verify: [restore: { into: { docker: "${of}" }, assert: [${assert}] }]
 `;
   const containers = () =>
-    engine!.docker(['ps', '--all', '--format={{.Names}}', '--filter=name=runner-']).stdout.trim();
+    engine!
+      .docker(['ps', '--all', '--format={{.Names}}', '--filter=name=runner-2', `--filter=ancestor=${image}`])
+      .stdout.trim();
   const message = (outcome: Awaited<ReturnType<ScratchWorld['apply']>>) => outcome.backups[0]?.message ?? '';
 
   beforeAll(async () => {

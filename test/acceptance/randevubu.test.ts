@@ -154,7 +154,7 @@ describe.skipIf(!canServe())('randevubu', () => {
     ]);
     rmSync(world.path('backups'), { recursive: true });
     writeFileSync(world.path('backups'), 'no folder');
-    const nowhere = await apply(['config'], { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9' });
+    const nowhere = await apply(['config'], { BACKUP_S3_BUCKET: 'never-made' });
     expect(nowhere.exitCode, nowhere.stderr).toBe(2);
     rmSync(world.path('backups'));
   }, 180_000);

@@ -7,6 +7,9 @@ import { readSite, type Site, siteWords } from './site-script.ts';
 /** Milliseconds: the image may have to be fetched. */
 const imageTime = 600_000;
 
+/** What docker writes under an error: where its help is. */
+const pointer = /^(Run|See) 'docker/;
+
 /** Throws an Error with a sentence where no container of it can be started. */
 export async function imageFacts(
   names: readonly string[],
@@ -25,7 +28,8 @@ function docker(argv: string[], environment: SiteHost['environment'], image: str
     execFile('docker', argv, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       const isMissing = 'code' in error && error.code === 'ENOENT';
-      const said = stderr.trim().split('\n').at(-1) || error.message.split('\n')[0];
+      const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !pointer.test(line));
+      const said = lines.at(-1) ?? error.message.split('\n')[0];
       const why = isMissing ? 'the program docker is missing' : said;
       reject(new Error(`no throw-away server can run in the image ${image}: ${why}`));
     });

@@ -33,8 +33,9 @@ async function readKey(file: string, use: Use, read: ReadFile): Promise<KeyFacts
 const day = (date: Date) => date.toISOString().slice(0, 10);
 
 async function onlyKey(file: string, read: ReadFile): Promise<{ key: Key; fingerprint: string }> {
-  const bytes = await read(file).catch((error: Error) => {
-    throw new Error(`the key file ${file} cannot be read: ${error.message}`);
+  const bytes = await read(file).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'ENOENT' ? 'it is not there; `gpg --armor --export` writes it' : error.message;
+    throw new Error(`the key file ${file} cannot be read: ${why}`);
   });
   const { readKeys } = await import('openpgp');
   const armored = Buffer.from(bytes).includes('-----BEGIN PGP');

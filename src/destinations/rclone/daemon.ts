@@ -63,8 +63,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   child.stdin.on('error', () => {});
   const errors = new ErrorStream(child.stderr);
+  const held = [child, child.stdin, child.stderr] as { ref?(): void; unref?(): void }[];
   const stop = async () => {
-    child.ref();
+    // The pipe may be held a little longer than the child lives, by what it had started.
+    for (const one of held) one.ref?.();
     child.stdin.end();
     await child;
     await rm(options.privateFolder, { recursive: true, force: true });
@@ -72,8 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const url = await errors.find(/Serving remote control on \[?(https?:\/\/[^\s\]]+)/, patience);
     // What nobody closes must not keep the runner alive; at its end the pipe tells.
-    child.unref();
-    for (const stream of [child.stdin, child.stderr]) (stream as unknown as { unref?(): void }).unref?.();
+    for (const one of held) one.unref?.();
     const client = new Client(url, `${user}:${password}`, () => errors.ended, options.patience);
     return {
       client,

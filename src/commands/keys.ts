@@ -10,13 +10,17 @@ import type { ResolvedPlan } from '../plan/resolved.ts';
  */
 export function refuseUnusableKeys(plan: ResolvedPlan, loaded: Loaded, facts: RunFacts, only: readonly string[]): void {
   const wanted = plan.backups.filter(({ name }) => only.length === 0 || only.includes(name));
-  const diagnostics = wanted.flatMap(({ name, transforms }) =>
-    transforms.flatMap((_, index): Diagnostic[] => {
-      const problems = facts.inspections[inspectionKey(name, index)]?.problems ?? [];
-      const place = loaded.place(`${childPointer('/backups', name)}/transforms`, true);
-      return problems.map(({ message }) => ({ rule: 'key', severity: 'error', message, place }));
-    }),
-  );
+  /** Each problem once, with the backups that have it: a key is mostly that of a transform which they share. */
+  const found = new Map<string, string[]>();
+  for (const { name, transforms } of wanted)
+    for (const index of transforms.keys())
+      for (const { message } of facts.inspections[inspectionKey(name, index)]?.problems ?? [])
+        found.set(message, [...(found.get(message) ?? []), name]);
+  const diagnostics = [...found].map(([message, [first, ...others]]): Diagnostic => {
+    const place = loaded.place(`${childPointer('/backups', first!)}/transforms`, true);
+    const also = others.length === 0 ? '' : ` (so too for ${others.join(', ')})`;
+    return { rule: 'key', severity: 'error', message: message + also, place };
+  });
   if (diagnostics.length === 0) return;
   throw new RunnerError('a public key of the plan cannot be used; nothing was started', {
     exitCode: ExitCode.usage,

@@ -7,6 +7,7 @@ import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fingerprint } from '../helpers/redis.ts';
 import { runner } from '../helpers/runner.ts';
+import { full } from '../proofs/support.ts';
 import { isKept } from './support/keeping.ts';
 import { root } from './support/page.ts';
 import { bucket, canServe, startWorld, type World } from './support/randevubu-world.ts';
@@ -18,6 +19,7 @@ const plan = 'plans/randevubu.yaml';
 /** For what will not be well: nothing is gained by asking longer. */
 const briefly = { HEALTH_WITHIN: '2s' };
 
+/** What is tried with `PROOF=full` alone stands in the tests of another plan, or of the part that does it, too. */
 describe.skipIf(!canServe())('randevubu', () => {
   let world: World;
   const apply = (words: string[], more: Record<string, string> = {}) =>
@@ -25,7 +27,7 @@ describe.skipIf(!canServe())('randevubu', () => {
   const recover = (words: string[], more: Record<string, string> = {}) =>
     line(lineOf('randevubu', ...words), { ...world.env, ...more });
   beforeAll(async () => {
-    world = await startWorld(process.env.PROOF === 'full');
+    world = await startWorld(full);
   }, 580_000);
   afterAll(async () => await world?.stop());
 
@@ -91,27 +93,31 @@ describe.skipIf(!canServe())('randevubu', () => {
     expect([await world.application.health(), world.hash()]).toEqual([200, before]);
   }, 180_000);
 
-  it('takes a restore back whose data is wrong, and never begins one without users', async () => {
-    const before = world.hash();
-    world.sql(`update appointments set state = 'lost' where id = 1000`);
-    world.script();
-    world.sql(`update appointments set state = 'booked' where id = 1000`);
-    const wrong = await recover(['KDF_ROUNDS'], briefly);
-    expect([wrong.exitCode, await world.application.health(), world.hash()], wrong.stderr).toEqual([1, 200, before]);
-    world.sql(
-      'create table kept as table users; alter table appointments drop constraint appointments_user_id_fkey; truncate users',
-    );
-    world.script();
-    world.sql(
-      'insert into users table kept; drop table kept; alter table appointments add foreign key (user_id) references users',
-    );
-    const empty = await recover(['KDF_ROUNDS']);
-    expect([empty.exitCode, empty.stderr]).toEqual([
-      2,
-      expect.stringContaining('select count(*) from users >= 1: it is 0'),
-    ]);
-    expect([await world.application.health(), world.hash()]).toEqual([200, before]);
-  }, 180_000);
+  it.runIf(full)(
+    'takes a restore back whose data is wrong, and never begins one without users',
+    async () => {
+      const before = world.hash();
+      world.sql(`update appointments set state = 'lost' where id = 1000`);
+      world.script();
+      world.sql(`update appointments set state = 'booked' where id = 1000`);
+      const wrong = await recover(['KDF_ROUNDS'], briefly);
+      expect([wrong.exitCode, await world.application.health(), world.hash()], wrong.stderr).toEqual([1, 200, before]);
+      world.sql(
+        'create table kept as table users; alter table appointments drop constraint appointments_user_id_fkey; truncate users',
+      );
+      world.script();
+      world.sql(
+        'insert into users table kept; drop table kept; alter table appointments add foreign key (user_id) references users',
+      );
+      const empty = await recover(['KDF_ROUNDS']);
+      expect([empty.exitCode, empty.stderr]).toEqual([
+        2,
+        expect.stringContaining('select count(*) from users >= 1: it is 0'),
+      ]);
+      expect([await world.application.health(), world.hash()]).toEqual([200, before]);
+    },
+    180_000,
+  );
 
   it('puts Redis back by stop, copy and start, with its log of writes', async () => {
     const before = await fingerprint(world.redis);
@@ -139,25 +145,29 @@ describe.skipIf(!canServe())('randevubu', () => {
     copyFileSync(world.path('app/restored-config/.env'), world.path('app/.env'));
   });
 
-  it('ends with 1 when one component failed, and with 2 when all did', async () => {
-    await world.turnRedis('stop');
-    const one = await apply(['database', 'redis'], briefly);
-    const all = await apply(['redis'], briefly);
-    await world.turnRedis('start');
-    expect([one.exitCode, one.stdout]).toEqual([
-      1,
-      expect.stringMatching(/^database +ok .*\nredis +failed .*is not running/),
-    ]);
-    expect([all.exitCode, all.stderr], 'preflight knows it: nothing was started').toEqual([
-      4,
-      expect.stringContaining('is not running'),
-    ]);
-    rmSync(world.path('backups'), { recursive: true });
-    writeFileSync(world.path('backups'), 'no folder');
-    const nowhere = await apply(['config'], { BACKUP_S3_BUCKET: 'never-made' });
-    expect(nowhere.exitCode, nowhere.stderr).toBe(2);
-    rmSync(world.path('backups'));
-  }, 180_000);
+  it.runIf(full)(
+    'ends with 1 when one component failed, and with 2 when all did',
+    async () => {
+      await world.turnRedis('stop');
+      const one = await apply(['database', 'redis'], briefly);
+      const all = await apply(['redis'], briefly);
+      await world.turnRedis('start');
+      expect([one.exitCode, one.stdout]).toEqual([
+        1,
+        expect.stringMatching(/^database +ok .*\nredis +failed .*is not running/),
+      ]);
+      expect([all.exitCode, all.stderr], 'preflight knows it: nothing was started').toEqual([
+        4,
+        expect.stringContaining('is not running'),
+      ]);
+      rmSync(world.path('backups'), { recursive: true });
+      writeFileSync(world.path('backups'), 'no folder');
+      const nowhere = await apply(['config'], { BACKUP_S3_BUCKET: 'never-made' });
+      expect(nowhere.exitCode, nowhere.stderr).toBe(2);
+      rmSync(world.path('backups'));
+    },
+    180_000,
+  );
 
   it('does the security scan on Sundays at 3, tells what it found, and asks a person for the reviews', async () => {
     expectExit(await apply(['security-scan']), 0);
@@ -167,7 +177,7 @@ describe.skipIf(!canServe())('randevubu', () => {
       expect((await apply([review])).stdout).toMatch(/not confirmed: «/);
   });
 
-  it('asks for room, and warns of a key that others may read', async () => {
+  it.runIf(full)('asks for room, and warns of a key that others may read', async () => {
     const full = await apply(['config'], { MIN_FREE: '1000TiB' });
     expect([full.exitCode, full.stderr]).toEqual([4, expect.stringContaining('1000')]);
     chmodSync(world.path('key/encryption.key'), 0o644);

@@ -121,8 +121,8 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, (
       });
       let said = '';
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
-      while ((await other.sessions()) < 2) await sleep(20);
-      await sleep(300);
+      const dumping = `select count(*) from pg_stat_activity where query like 'COPY public.t %'`;
+      while ((await other.query(dumping)) !== '1') await sleep(20);
       await other.kill();
       const exitCode = await new Promise((resolve) => child.once('close', resolve));
       expect(exitCode).toBe(2);

@@ -126,8 +126,10 @@ describe.skipIf(!canServe())('rusty-saas', { timeout: 3_600_000 }, () => {
     const records = readdirSync(folder).filter((name) => name.endsWith('.json'));
     const told = records.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     const outcomes = new Set(told.map(({ command, exitCode }) => `${command} ${exitCode}`));
-    expect([...outcomes]).toEqual(expect.arrayContaining(['apply 0', 'restore 0', 'restore 1', 'restore 2']));
+    const refused = full ? ['restore 1', 'restore 2'] : [];
+    expect([...outcomes]).toEqual(expect.arrayContaining(['apply 0', 'restore 0', ...refused]));
     expect(readdirSync(folder).filter((name) => name.endsWith('.log'))).toHaveLength(records.length);
+    if (!full) return;
     const removed = execFileSync('grep', ['-rl', 'holds wrong data', join(world.root, 'var/backups')], {
       encoding: 'utf8',
     });

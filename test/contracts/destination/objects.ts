@@ -13,7 +13,9 @@ export const objectChecks: Check[] = [
   }),
   check('of concurrent writers of one key exactly one wins', async ({ destination, other, bench }) => {
     // A store that takes a second for each object takes one for each look at the others, too.
-    const writers = Array.from({ length: bench.objects === undefined ? 20 : 8 }, (_, index) => (index % 2 ? destination : other));
+    const writers = Array.from({ length: (bench.objects ?? 100) < 100 ? 8 : 20 }, (_, index) =>
+      index % 2 ? destination : other,
+    );
     const results = await Promise.allSettled(
       writers.map((writer, index) => writer.write('race', Buffer.from(`${index}`))),
     );

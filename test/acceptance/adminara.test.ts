@@ -19,6 +19,7 @@ import { has } from '../helpers/programs.ts';
 import { fingerprint, freePort, hasRedis, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 import { hasEngine, type S3Server, startS3 } from '../helpers/s3-servers.ts';
+import { full } from '../proofs/support.ts';
 import { fillLogs, fillRedis, manageRedis, settings } from './support/adminara.ts';
 import { type Application, startApplication } from './support/application.ts';
 import { until } from './support/containers.ts';
@@ -28,7 +29,6 @@ import { atTerminal, line, succeed } from './support/shell.ts';
 import { awsEnvironment, createBucket } from './support/stores.ts';
 import { hashOf } from './support/trees.ts';
 
-const isFull = process.env.PROOF === 'full';
 const password = 'r3dis \'"$x';
 const place = temporaryDirectory('adminara-');
 const path = (...parts: string[]) => join(place.path, ...parts);
@@ -53,7 +53,7 @@ async function isRight(): Promise<boolean> {
 }
 
 /** Every key, value and time of expiry; of a gigabyte the server's own digest. */
-const liveHash = async () => (isFull ? redis.cli('DEBUG', 'DIGEST') : await fingerprint(redis));
+const liveHash = async () => (full ? redis.cli('DEBUG', 'DIGEST') : await fingerprint(redis));
 
 const isAble = hasRedis() && hasEngine('minio') && has('openssl', 'tar', 'gzip');
 
@@ -65,7 +65,7 @@ describe.skipIf(!isAble)('adminara', () => {
     fillLogs(path('app/logs'));
     const port = await freePort();
     redis = await RedisServer.start({ directory: path('redis'), port, password, settings });
-    await fillRedis(redis, isFull ? 1024 : 0);
+    await fillRedis(redis, full ? 1024 : 0);
     store = await startS3('minio');
     await createBucket(store, 'adminara-logs');
     application = await startApplication(isRight);

@@ -1,36 +1,21 @@
 /** What rusty-saas promises in numbers: each threshold at one below and one above, and what its retentions keep. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
-import { temporaryDirectory } from '../helpers/runner.ts';
-import { doctorLater, overlay, tooOld } from './support/overlay.ts';
-import { line, succeed } from './support/shell.ts';
+import { doctorLater, lowAndHigh, tooOld } from './support/overlay.ts';
+import { succeed } from './support/shell.ts';
 
 const others = ['configuration', 'configuration-history', 'app-data', 'logs', 'security-logs'];
 
 describe('rusty-saas in numbers', () => {
-  const places = [temporaryDirectory('rs-low-'), temporaryDirectory('rs-high-')];
-  let low: string;
-  let high: string;
-  const apply = async (file: string, bytes: number, more: Record<string, string> = {}) =>
-    await line(`runner apply ${file} -q`, { BYTES: String(bytes), ...more });
-  beforeAll(async () => {
-    [low, high] = places.map(({ path }) => overlay(path, 'plans/rusty-saas.yaml', 'database', others, ['restore'])) as [
-      string,
-      string,
-    ];
-    for (const file of [low, high]) expect(await apply(file, 1_000_000)).toMatchObject({ exitCode: 0 });
-  });
-  afterAll(() => {
-    for (const place of places) place.remove();
-  });
+  const { low, high, apply } = lowAndHigh('plans/rusty-saas.yaml', 'database', others);
 
   it.each([
-    ['less than half the usual', () => low, 499_999, 1],
-    ['half the usual', () => low, 500_000, 0],
-    ['more than half again', () => high, 1_500_001, 1],
-    ['half again', () => high, 1_500_000, 0],
+    ['less than half the usual', low, 499_999, 1],
+    ['half the usual', low, 500_000, 0],
+    ['more than half again', high, 1_500_001, 1],
+    ['half again', high, 1_500_000, 0],
   ])('%s', async (_, file, bytes, exitCode) => {
-    const done = await apply(file(), bytes);
+    const done = await apply(file, bytes);
     expect(done, done.stderr).toMatchObject({ exitCode });
   });
 

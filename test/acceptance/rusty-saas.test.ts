@@ -10,18 +10,17 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { full } from '../proofs/support.ts';
-import { recovery } from './support/page.ts';
+import { recoveryOf } from './support/page.ts';
 import { canServe, startWorld, type World } from './support/rusty-saas.ts';
 import { fill, isRight, ofDatabase, ofFiles } from './support/rusty-saas-data.ts';
 import { line, succeed } from './support/shell.ts';
 import { newestIn } from './support/trees.ts';
 
-type Lines = [string, string, string, string, string, string, string, string];
 type Row = { id: string; backup: string; state: string; copies: { destination: string }[] };
 
 const plan = 'plans/rusty-saas.yaml';
 const Bucket = 'your-backup-bucket';
-const [database, oldFile, immutable, configuration, appData, ...rebuild] = recovery('rusty-saas') as Lines;
+const [database, oldFile, immutable, configuration, appData, ...rebuild] = recoveryOf('rusty-saas', 8);
 
 /** What is tried with `PROOF=full` alone stands in the tests of another plan, or of the part that does it, too. */
 describe.skipIf(!canServe())('rusty-saas', { timeout: 3_600_000 }, () => {

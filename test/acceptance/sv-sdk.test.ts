@@ -3,31 +3,13 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { full } from '../proofs/support.ts';
-import { recovery } from './support/page.ts';
+import { recoveryOf } from './support/page.ts';
 import { atTerminal, line, succeed } from './support/shell.ts';
 import { canServe, lose, startWorld, type World } from './support/sv-sdk.ts';
 import { fill, isRight, ofDatabase, ofFiles, ofRedis } from './support/sv-sdk-data.ts';
 import { newestIn } from './support/trees.ts';
 
-type Lines = [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-];
-
 const plan = 'plans/sv-sdk.yaml';
-const lines = recovery('sv-sdk');
 const [
   database,
   byHand,
@@ -43,7 +25,7 @@ const [
   databaseFar,
   refill,
   rds,
-] = lines as Lines;
+] = recoveryOf('sv-sdk', 14);
 
 type Row = { id: string; backup: string; state: string; copies: { destination: string }[] };
 

@@ -6,6 +6,7 @@ import { hasMongo, type Mongo, openMongo, uri } from '../helpers/mongodb.ts';
 import { has } from '../helpers/programs.ts';
 import { hasRedis } from '../helpers/redis.ts';
 import { hasEngine } from '../helpers/s3-servers.ts';
+import { full } from '../proofs/support.ts';
 import { fillTraf3li, stateOf } from './support/lawyers.ts';
 import { recovery } from './support/page.ts';
 import { tellTime } from './support/recovery.ts';
@@ -15,7 +16,6 @@ import { openTraf3li, type Traf3li } from './support/traf3li.ts';
 const plan = 'plans/traf3li.yaml';
 const [showing, restoring, fromElsewhere] = recovery('traf3li').filter((text) => / mongodb /.test(text));
 const health = recovery('traf3li').find((text) => text.startsWith('curl'));
-const full = process.env.PROOF === 'full';
 
 const able = [hasMongo(), hasRedis(), hasEngine('minio'), has('script', 'stty', 'openssl', 'gzip', 'curl')];
 

@@ -1,34 +1,18 @@
 /** What traf3li expects of each dump of its database: every threshold at one below and one above. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
-import { temporaryDirectory } from '../helpers/runner.ts';
-import { doctorLater, overlay, tooOld } from './support/overlay.ts';
-import { line } from './support/shell.ts';
+import { doctorLater, lowAndHigh, tooOld } from './support/overlay.ts';
 
 describe('traf3li in numbers', () => {
-  const places = [temporaryDirectory('tr-low-'), temporaryDirectory('tr-high-')];
-  let low: string;
-  let high: string;
-  const apply = async (file: string, bytes: number, more: Record<string, string> = {}) =>
-    await line(`runner apply ${file} -q`, { BYTES: String(bytes), SLEEP: '0.5', ...more });
-  beforeAll(async () => {
-    [low, high] = places.map(({ path }) => overlay(path, 'plans/traf3li.yaml', 'mongodb', ['redis'], ['restore'])) as [
-      string,
-      string,
-    ];
-    for (const file of [low, high]) expect(await apply(file, 1_000_000)).toMatchObject({ exitCode: 0 });
-  });
-  afterAll(() => {
-    for (const place of places) place.remove();
-  });
+  const { low, high, apply } = lowAndHigh('plans/traf3li.yaml', 'mongodb', ['redis'], { SLEEP: '0.5' });
 
   it.each([
-    ['a dump of less than half the usual', () => low, 499_999, 1],
-    ['a dump of half the usual', () => low, 500_000, 0],
-    ['a dump of more than twice the usual', () => high, 2_000_001, 1],
-    ['a dump of twice the usual', () => high, 2_000_000, 0],
+    ['a dump of less than half the usual', low, 499_999, 1],
+    ['a dump of half the usual', low, 500_000, 0],
+    ['a dump of more than twice the usual', high, 2_000_001, 1],
+    ['a dump of twice the usual', high, 2_000_000, 0],
   ])('%s', async (_, file, bytes, exitCode) => {
-    const done = await apply(file(), bytes);
+    const done = await apply(file, bytes);
     expect(done, done.stderr).toMatchObject({ exitCode });
   });
 

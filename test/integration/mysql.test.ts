@@ -5,8 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
 import { type MysqlPlan, makePlan } from '../helpers/mysql-plan.ts';
 import { canonical, makeShop, makeUser, password, tick } from '../kinds/mysql-case.ts';
-
-const full = process.env.PROOF === 'full';
+import { full } from '../proofs/support.ts';
 
 // Two cores may be shared by many: none of these is about time.
 describe.each(flavours)('%s', { timeout: 300_000 }, (flavour: Flavour) => {

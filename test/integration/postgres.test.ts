@@ -6,10 +6,10 @@ import { hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { compared, makeShop, type Shop } from '../helpers/postgres-plan.ts';
 import { has } from '../helpers/programs.ts';
 import { shop as data } from '../kinds/postgres-data.ts';
+import { full } from '../proofs/support.ts';
 
 /** Packets of one port of loopback are dropped: only root can do that, and not in every container. */
 const canCut = has('iptables') && spawnSync('iptables', ['-S', 'INPUT']).status === 0;
-const full = process.env.PROOF === 'full';
 const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join('');
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
 import { remember, runner, temporaryDirectory } from '../helpers/runner.ts';
-import { launch } from '../proofs/support.ts';
+import { full, launch } from '../proofs/support.ts';
 
 describe.each(flavours)('a restore of a %s database', { timeout: 300_000 }, (flavour: Flavour) => {
   /** What goes the same way at both is asked of one of them. */
-  const whole = process.env.PROOF === 'full' || flavour === flavours[0];
+  const whole = full || flavour === flavours[0];
   let server: MysqlServer;
   let place: ReturnType<typeof temporaryDirectory>;
   let saved: string;

@@ -8,6 +8,7 @@ import { dockerEngine, type Said } from '../helpers/docker.ts';
 import { has } from '../helpers/programs.ts';
 import { built, cli, finished, remember, runner, start, temporaryDirectory } from '../helpers/runner.ts';
 import { hasSshd, startSshd } from '../helpers/ssh.ts';
+import { full } from '../proofs/support.ts';
 
 type There = {
   runIn: Record<string, unknown>;
@@ -65,7 +66,7 @@ const digest = `cd "$1" && find . -name .runner-x -prune -o -print | LC_ALL=C so
   stat -c '%n %F %a' -- "$name"; [ ! -f "$name" ] || sha256sum <"$name"; done`;
 
 // Everything in a container, where a program starts sooner; of another host what its own way of getting there has a part in.
-const everywhere = process.env.PROOF === 'full' || engine === null;
+const everywhere = full || engine === null;
 
 describe.each([
   ['a container', inDocker, engine !== null && has('sqlite3'), true],

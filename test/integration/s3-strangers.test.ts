@@ -13,6 +13,7 @@ import { canMount } from '../helpers/programs.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 import { type Engine, hasEngine, type Keys, type S3Server, startS3 } from '../helpers/s3-servers.ts';
 import { idAt } from '../proofs/shelf.ts';
+import { full } from '../proofs/support.ts';
 
 const slow = { timeout: 180_000 };
 
@@ -65,7 +66,7 @@ class World {
 }
 
 /** What is refused is decided by us: a second server is asked for it under `PROOF=full`. */
-const engines: Engine[] = process.env.PROOF === 'full' ? ['minio', 'versitygw'] : ['minio'];
+const engines: Engine[] = full ? ['minio', 'versitygw'] : ['minio'];
 
 describe.each<Engine>(engines)('%s', (engine) => {
   describe.skipIf(!hasEngine(engine))('is shared', () => {

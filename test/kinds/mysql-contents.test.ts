@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSource } from '../../src/registry.ts';
 import { Machine } from '../contracts/machine.ts';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
+import { full } from '../proofs/support.ts';
 import { makeShop } from './mysql-case.ts';
 
 describe.each(flavours)('contents of %s', (flavour: Flavour) => {
@@ -115,7 +116,7 @@ describe.each(flavours)('contents of %s', (flavour: Flavour) => {
     expect(others).toContain('table types\t3:');
   });
 
-  it.runIf(process.env.PROOF === 'full')('never differ where nothing is lost', { timeout: 900_000 }, async () => {
+  it.runIf(full)('never differ where nothing is lost', { timeout: 900_000 }, async () => {
     const answer = await ask(null);
     for (let run = 0; run < 50; run += 1) {
       await copy('lossy');

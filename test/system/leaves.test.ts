@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { has } from '../helpers/programs.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
+import { full } from '../proofs/support.ts';
 import { observe } from './leaves-observe.ts';
 import { makeFolder, richPlan } from './leaves-plan.ts';
 import { serversPlan } from './leaves-servers.ts';
 import { changed, changesOf, type Leaf, leavesOf, placesOfSchemas } from './leaves-walk.ts';
 import { writePlan } from './shop.ts';
 
-const full = process.env.PROOF === 'full';
 const temporary = temporaryDirectory('runner-leaves-');
 afterAll(() => temporary.remove());
 

@@ -25,7 +25,7 @@ export function inLargePieces(open: (more: { onread: OnReadOpts }) => Duplex): D
   const callback = (bytes: number, into: Uint8Array) => {
     used += bytes;
     const goOn = socket.push(into.subarray(0, bytes));
-    // New slabs outlive the young collections of collect.ts, and each tenth of them has the whole heap collected.
+    // A new slab for each would outlive the young collections of collect.ts.
     if (socket.readableLength === 0) used = 0;
     return goOn;
   };

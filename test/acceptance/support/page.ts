@@ -34,6 +34,18 @@ export function recovery(name: string): string[] {
   return block.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
 }
 
+/** So many texts. */
+type Texts<Count extends number, Found extends string[] = []> = Found['length'] extends Count
+  ? Found
+  : Texts<Count, [...Found, string]>;
+
+/** The same commands where each of them is told apart. Throws when there are more or fewer. */
+export function recoveryOf<Count extends number>(name: string, count: Count): Texts<Count> {
+  const lines = recovery(name);
+  if (lines.length !== count) throw new Error(`the recovery of ${name} has ${lines.length} lines, and not ${count}`);
+  return lines as Texts<Count>;
+}
+
 /** What stands in code in a cell: paths of the plan, commands, names of tests. */
 export const codes = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
 

@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { full } from '../../proofs/support.ts';
 import type { World } from './rusty-saas.ts';
 
 /** `PROOF=full` makes a database of more than a gigabyte. */
-const cases = process.env.PROOF === 'full' ? 1_200_000 : 2_000;
+const cases = full ? 1_200_000 : 2_000;
 
 const tables = `create table users (id int primary key, email text not null unique);
 create table cases (id int primary key, user_id int not null references users, notes text not null);

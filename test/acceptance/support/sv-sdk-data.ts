@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { full } from '../../proofs/support.ts';
 import type { World } from './sv-sdk.ts';
 
 /** `PROOF=full` makes a database of more than a gigabyte. */
-export const messages = process.env.PROOF === 'full' ? 1_200_000 : 3_000;
+export const messages = full ? 1_200_000 : 3_000;
 
 const tables = ['auth.users', 'auth.sessions', 'email.templates', 'email.messages'];
 

@@ -16,6 +16,7 @@ import { canMount, has } from '../../helpers/programs.ts';
 import { hasRedis } from '../../helpers/redis.ts';
 import { temporaryDirectory } from '../../helpers/runner.ts';
 import { hasEngine, type S3Server, startS3 } from '../../helpers/s3-servers.ts';
+import { full } from '../../proofs/support.ts';
 import { type Application, startApplication } from './application.ts';
 
 const engine = dockerEngine();
@@ -84,7 +85,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       SV_SDK_REDIS_DATA: at('redis'),
       SV_SDK_POSTGRES_IMAGE: images.postgres,
       SV_SDK_REDIS_IMAGE: images.redis,
-      SV_SDK_PATIENCE: process.env.PROOF === 'full' ? '2m' : '10s',
+      SV_SDK_PATIENCE: full ? '2m' : '10s',
     },
     store,
     application: await startApplication(async () => await isRight(world)),

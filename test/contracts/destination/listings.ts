@@ -1,6 +1,7 @@
 /** Listings: every key once, to the last page, or a rejection. */
 import assert from 'node:assert/strict';
 import type { Destination } from '../../../src/destination.ts';
+import { full } from '../../proofs/support.ts';
 import { type Check, check, keys, untried } from './stage.ts';
 
 const numbered = (folder: string, count: number) =>
@@ -33,7 +34,7 @@ export const listingChecks: Check[] = [
     }
   }),
   check('25,000 keys are listed, each once', async ({ destination, bench }) => {
-    const count = bench.many ?? (process.env.PROOF === 'full' && bench.fill ? 25_000 : 0);
+    const count = bench.many ?? (full && bench.fill ? 25_000 : 0);
     if (count === 0) return untried;
     const names = numbered('plan/backup', count);
     await (bench.fill ? bench.fill(names) : writeAll(destination, names));

@@ -10,6 +10,9 @@ import { openTerminal } from './report/terminal.ts';
 // Most commands are over before optimized code has paid for its compilation, which took a third of the processor time of
 // `validate`: there a function must run some 15 times as long as usual before it is optimized. Later V8s wait by themselves.
 if (process.version.startsWith('v20.')) setFlagsFromString('--interrupt-budget=1000000');
+// V8 would mark the whole heap every 20 MB of a stream, for buffers outside of it that are mostly dead: half the processor's time of
+// a download. execute/collect.ts has them collected. Here and nowhere later: V8 crashes when this changes while it marks.
+setFlagsFromString('--no-incremental-marking');
 process.umask(0o077);
 const terminal = openTerminal(process, process.env);
 const signals = listenToSignals(terminal);

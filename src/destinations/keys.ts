@@ -1,4 +1,5 @@
 /** Which keys, prefixes and names of attempts every store refuses. `name` is the destination's, for the sentence. */
+import { KeyMissing } from '../destination.ts';
 import { RunnerError } from '../diagnostic.ts';
 
 /** The sentence about a key that is not taken; `why` is a clause. */
@@ -22,6 +23,24 @@ export function checkPrefix(name: string, prefix: string): void {
 /** Throws RunnerError for what is no name of an attempt: letters, digits and dashes fit into a name, a tag and a pattern. */
 export function checkAttempt(attempt: string): void {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
+}
+
+/**
+ * Whether exactly these bytes are what is there. `size` gives bytes, or nothing where there is no object; `read` may refuse what is
+ * longer. Who writes the same name at the same moment may replace or remove it between the two: then it is somebody else's.
+ */
+export async function holdsExactly(
+  bytes: Uint8Array,
+  size: () => Promise<number | undefined>,
+  read: () => Promise<Uint8Array>,
+): Promise<boolean> {
+  if ((await size()) !== bytes.length) return false;
+  try {
+    return Buffer.from(await read()).equals(bytes);
+  } catch (error) {
+    if (error instanceof KeyMissing || (await size()) !== bytes.length) return false;
+    throw error;
+  }
 }
 
 /** The last part of a key: how a fetched file is called. */

@@ -27,12 +27,7 @@ export function passed(bytes: number): void {
   collect({ type: turn === 0 ? 'major' : 'minor' });
 }
 
-/**
- * V8 itself began to collect the whole heap every 20 MB, for memory that is outside of it and mostly dead: half the processor's
- * time of a download. It does so now only when the heap is full.
- */
 function collector(): Collect {
-  setFlagsFromString('--no-incremental-marking');
   setFlagsFromString('--expose-gc');
   const found: unknown = runInNewContext('globalThis.gc');
   setFlagsFromString('--no-expose-gc');

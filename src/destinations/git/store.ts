@@ -12,7 +12,7 @@ import {
   type StoredObject,
 } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
-import { checkPrefix } from '../keys.ts';
+import { checkPrefix, holdsExactly } from '../keys.ts';
 import { endConnection, environmentOf, makeSocket } from './access.ts';
 import { attemptFolder, attemptHash, cacheFolder, openCache, ownHandle } from './cache.ts';
 import { examine } from './examine.ts';
@@ -91,8 +91,8 @@ class GitStore implements Destination {
       return { edits: [{ set: key, bytes }], ...(isShown ? { shown: shownOf(this.spec, manifest, tree) } : {}) };
     });
     if (!there) return;
-    const same = there.size === bytes.length && Buffer.from(await this.read(key, bytes.length)).equals(bytes);
-    if (!same) throw this.taken(key);
+    const size = async () => (await this.stat(key))?.size;
+    if (!(await holdsExactly(bytes, size, () => this.read(key, bytes.length)))) throw this.taken(key);
   }
 
   async replace(key: string, bytes: Uint8Array): Promise<void> {

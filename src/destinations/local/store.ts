@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { type Destination, KeyExists, KeyMissing, type Sink, type StoredObject } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { partOf, smallAttempt } from '../file-names.ts';
-import { checkPrefix } from '../keys.ts';
+import { checkPrefix, holdsExactly } from '../keys.ts';
 import { makeDirectory, syncDirectory } from './directories.ts';
 import { errorCode, explained } from './faults.ts';
 import { checkInside, type Place, pathOf } from './place.ts';
@@ -50,9 +50,7 @@ class LocalStore implements Destination {
       await sink.publish();
     } catch (error) {
       await sink.abort();
-      if (!(error instanceof KeyExists)) throw error;
-      const there = await this.stat(key);
-      if (there?.size !== bytes.length || !Buffer.from(await this.read(key, bytes.length)).equals(bytes)) throw error;
+      if (!(error instanceof KeyExists) || !(await this.holds(key, bytes))) throw error;
     }
   }
 
@@ -196,6 +194,11 @@ class LocalStore implements Destination {
       }
       throw new KeyMissing(`${key} is not at ${this.name}.`);
     });
+  }
+
+  private async holds(key: string, bytes: Uint8Array): Promise<boolean> {
+    const size = async () => (await this.stat(key))?.size;
+    return await holdsExactly(bytes, size, () => this.read(key, bytes.length));
   }
 
   private async unlinkInside(path: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** Small objects, by one request each; those that must not be overwritten by one with a condition, where the server keeps it. */
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { KeyExists } from '../../destination.ts';
+import { holdsExactly } from '../keys.ts';
 import { taken } from './claim.ts';
 import type { Client } from './client.ts';
 import { S3Fault } from './faults.ts';
@@ -75,7 +75,6 @@ export async function putOnce(place: Place, bytes: Uint8Array, members: Members)
 
 async function compare(place: Place, bytes: Uint8Array): Promise<void> {
   const { client, keeping, name } = place;
-  const head = await headOf(client, keeping, name);
-  if (head?.ContentLength === bytes.length && (await readWhole(place, bytes.length)).equals(bytes)) return;
-  throw head ? taken(client.name, name) : new KeyExists(`${name} was taken at ${client.name} and is gone again.`);
+  const size = async () => (await headOf(client, keeping, name))?.ContentLength;
+  if (!(await holdsExactly(bytes, size, () => readWhole(place, bytes.length)))) throw taken(client.name, name);
 }

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { type Destination, KeyExists, KeyMissing, type Sink, type StoredObject } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import { isSmallPart, partOf, partPrefix, smallAttempt } from '../file-names.ts';
-import { checkPrefix } from '../keys.ts';
+import { checkPrefix, holdsExactly } from '../keys.ts';
 import type { Connection } from './connection.ts';
 import { freeSpace, timeOfNew } from './facts.ts';
 import { explained, twice } from './faults.ts';
@@ -186,8 +186,8 @@ export class SftpStore implements Destination {
   }
 
   private async holds(key: string, bytes: Uint8Array): Promise<boolean> {
-    const there = await this.stat(key);
-    return there?.size === bytes.length && Buffer.from(await this.read(key, bytes.length)).equals(bytes);
+    const size = async () => (await this.stat(key))?.size;
+    return await holdsExactly(bytes, size, () => this.read(key, bytes.length));
   }
 
   /** Looked at before it is opened: to open a pipe would hold the server up. */

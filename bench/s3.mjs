@@ -127,7 +127,8 @@ await new Upload({ client, params: { Bucket: 'bench', Key: process.argv[3], Body
 writeFileSync(join(folder, 'library.mjs'), library);
 const hasLibrary = existsSync(join(root, 'node_modules/@aws-sdk/lib-storage'));
 
-const node = (script, ...rest) => [process.execPath, join(folder, script), ...rest];
+// As src/cli.ts starts V8, for the others, too.
+const node = (script, ...rest) => [process.execPath, '--no-incremental-marking', join(folder, script), ...rest];
 const puts = {
   ours: (key) => node('ours.mjs', 'put', key),
   'rclone rcat': (key) => [

@@ -113,8 +113,11 @@ async function hint(search: Search, backup: ResolvedBackup, match: Match | null,
       ({ to }) => Date.parse(to) <= until && Date.parse(to) > reached,
     );
     if (!closer) continue;
-    const time = wallClock(new Date(closer.copies[0]!.manifest.moment.to), search.plan.timezone);
-    search.warn(`backup "${other.name}" of the same data gets closer: ${closer.row.id}, data as of ${time}`);
+    const { timezone } = search.plan;
+    const time = wallClock(new Date(closer.copies[0]!.manifest.moment.to), timezone);
+    search.warn(
+      `backup "${other.name}" of the same data gets closer: ${closer.row.id}, data as of ${time} ${timezone}`,
+    );
   }
 }
 

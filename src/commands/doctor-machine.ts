@@ -42,7 +42,8 @@ async function programs(requirements: Requirement[], facts: RunFacts, host: Host
   const told = new Set(missing.map(({ subject }) => subject));
   const others = Object.entries(facts.programs).filter(([name]) => !told.has(name));
   const rows = others.map(([subject, fact]): Examined => {
-    const found = fact === null ? 'not installed; done without it' : `${fact.version || 'found'} (${fact.path})`;
+    const found =
+      fact === null ? 'not installed; a backup is made without it' : `${fact.version || 'found'} (${fact.path})`;
     return { check: 'program', subject, health: 'ok', message: found };
   });
   return [...rows, ...missing];

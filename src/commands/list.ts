@@ -66,7 +66,7 @@ function asText(rows: Row[], { places }: Shelves, plan: ResolvedPlan, conflicts:
       : table(
           [
             { title: 'ID' },
-            { title: 'TIME' },
+            { title: `TIME (${plan.timezone})` },
             { title: 'AGE', align: 'right' },
             { title: 'SIZE', align: 'right' },
             { title: 'TIERS' },

@@ -11,7 +11,8 @@ const intervalBytes = 8 * 1024 * 1024;
 /** What was on its way at a collection counts as old from then on: now and then those are collected, too. */
 const oldEvery = 32;
 
-type Collect = (options: { type: 'minor' | 'major' }) => void;
+/** A whole collection is asked for without a word: for Node 20 any word means a young one. */
+type Collect = (young?: { type: 'minor' }) => void;
 
 let collect: Collect | undefined;
 let since = 0;
@@ -24,7 +25,8 @@ export function passed(bytes: number): void {
   since = 0;
   collect ??= collector();
   turn = (turn + 1) % oldEvery;
-  collect({ type: turn === 0 ? 'major' : 'minor' });
+  if (turn === 0) collect();
+  else collect({ type: 'minor' });
 }
 
 function collector(): Collect {

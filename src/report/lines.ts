@@ -13,6 +13,9 @@ const patience = 2_000;
 
 type Running = Progress & { told: number; announce: NodeJS.Timeout };
 
+/** In UTC, and saying so: the times of `list` are those of the plan's zone. */
+const clock = ({ time }: Event) => `${time.slice(11, 19)}Z`;
+
 /** Plain lines for logs, pipes and cron; with `quiet` only warnings and errors. */
 export function lines(terminal: Terminal, options: { quiet: boolean }): Subscriber {
   const titles = new Map<string, string>();
@@ -20,7 +23,7 @@ export function lines(terminal: Terminal, options: { quiet: boolean }): Subscrib
   const print = (event: Event): void => {
     const sentence = describe(event, titles);
     if (sentence === null || (options.quiet && sentence.weight === 'info')) return;
-    terminal.say(`${event.time.slice(11, 19)} ${prefixes[sentence.weight]}${sentence.text}\n`);
+    terminal.say(`${clock(event)} ${prefixes[sentence.weight]}${sentence.text}\n`);
   };
   return {
     on: (event) => {
@@ -51,5 +54,5 @@ function tell(
   const progress = running.get(event.task);
   if (!progress || now - progress.told < pause) return;
   Object.assign(progress, { told: now, bytes: event.bytes, total: event.total ?? null });
-  terminal.say(`${event.time.slice(11, 19)} ${progress.title}: ${progressText(progress, now)}\n`);
+  terminal.say(`${clock(event)} ${progress.title}: ${progressText(progress, now)}\n`);
 }

@@ -170,6 +170,14 @@ describe.skipIf(!canServe())('randevubu', () => {
   );
 
   it('does the security scan on Sundays at 3, tells what it found, and asks a person for the reviews', async () => {
+    const { stdout } = await runner(['config', plan, '--json'], { cwd: root, env: world.env });
+    const tasks = Object.entries(JSON.parse(stdout).tasks as Record<string, { schedule: string }>);
+    expect(Object.fromEntries(tasks.map(([name, { schedule }]) => [name, schedule]))).toEqual({
+      'security-scan': '0 3 * * 0',
+      'weekly-review': '0 9 * * 1',
+      'monthly-review': '0 9 1 * *',
+      'quarterly-review': '0 9 1 1,4,7,10 *',
+    });
     expectExit(await apply(['security-scan']), 0);
     expect(readFileSync(world.path('scanned'), 'utf8')).toBe('security-scan\n');
     expectExit(await apply(['security-scan'], { FOUND: '1' }), 2);

@@ -66,6 +66,22 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
     expect([...new Set(modes)].sort()).toEqual([0o600, 0o700]);
   });
 
+  it('a dump that dies half way is no backup', async () => {
+    const inside = (script: string) => world.docker('exec', 'sv-sdk-postgres', 'sh', '-c', script);
+    const dump = inside('command -v pg_dump').trim();
+    const dying = `#!/bin/sh\ncase $1 in --version) exec ${dump}.real "$@" ;; esac\n${dump}.real "$@" | head -c 3000\nexit 1\n`;
+    inside(`mv ${dump} ${dump}.real && printf '${dying.replaceAll('\n', '\\n')}' >${dump} && chmod 755 ${dump}`);
+    try {
+      const failed = await line(`runner apply ${plan} database`, world.env);
+      expect(failed, failed.stderr).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('pg_dump') });
+    } finally {
+      inside(`mv ${dump}.real ${dump}`);
+    }
+    expect((await rows()).map(({ id }) => id)).toEqual(first);
+    const lying = `find ${world.root}/backups ${world.root}/nas -type f -name 'database-*' ! -name '*${first.find((id) => id.startsWith('database'))}*'`;
+    expect(await run(lying)).toBe('');
+  });
+
   it('its own programs open what lies there', async () => {
     const artifact = (await run(`find ${world.root}/backups -name 'database-*.gpg'`)).trim();
     const key = join(world.env.SV_SDK_KEYS!, 'backup@example.com.key');

@@ -30,7 +30,7 @@ describe('list', () => {
     const { exitCode, stdout, stderr } = await run(['list']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const [head, ...rows] = stdout.trimEnd().split('\n');
-    expect(head).toMatch(/^ID +TIME +AGE +SIZE +TIERS +STATE +COPIES$/);
+    expect(head).toMatch(/^ID +TIME \(\S+\) +AGE +SIZE +TIERS +STATE +COPIES$/);
     expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual(ids);
     const at = head!.indexOf('STATE');
     expect(rows.map((row) => row.slice(at))).toEqual(['good   disk', 'good   disk']);

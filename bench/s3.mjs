@@ -86,13 +86,15 @@ if (act === 'put') {
   await sink.publish();
 } else if (act.startsWith('get')) {
   const { createHash } = await import('node:crypto');
-  const { Socket } = await import('node:net');
+  const { spawn } = await import('node:child_process');
+  const { once } = await import('node:events');
   const { send } = await import(${JSON.stringify(join(folder, 'pump', 'pump.js'))});
   const hash = createHash('sha256');
-  // As a restore writes to the next program: process.stdout would wait for each write.
-  const out = new Socket({ fd: 1, readable: false });
-  await pump(await store.get(key), (batch) => send(out, batch), { signal: new AbortController().signal, onChunk: (chunk) => act === 'get' && hash.update(chunk) });
-  out.end();
+  // A restore feeds the next program through a socket, not through a pipe.
+  const next = spawn('cat', { stdio: ['pipe', 'inherit', 'inherit'] });
+  await pump(await store.get(key), (batch) => send(next.stdin, batch), { signal: new AbortController().signal, onChunk: (chunk) => act === 'get' && hash.update(chunk) });
+  next.stdin.end();
+  await once(next, 'close');
 } else await store.client.s3.createBucket({ Bucket: 'bench' });
 await store.close();
 `;

@@ -104,7 +104,7 @@ class Run {
     const { signal: interruption, emit } = this.options;
     const isLast = isLastStep(task);
     if (interruption.aborted && !(isLast && this.scopes.allHeld(task))) {
-      return { outcome: 'skipped', message: 'The run was interrupted before it began.', seconds: 0 };
+      return { outcome: 'skipped', message: 'The run was interrupted before it began.', seconds: 0, isCut: true };
     }
     emit({ event: 'task-started', task: task.id });
     const began = performance.now();

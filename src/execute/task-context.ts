@@ -3,7 +3,8 @@ import type { Lookup } from '../bind.ts';
 import type { Action, ScopeId, Task, TaskId } from '../graph.ts';
 import type { Emit, TaskOutcome } from '../report/events.ts';
 
-export type TaskResult = { outcome: TaskOutcome; message?: string; error?: Error; seconds: number };
+/** `isCut`: skipped because the run was interrupted, and for no other reason. */
+export type TaskResult = { outcome: TaskOutcome; message?: string; error?: Error; seconds: number; isCut?: true };
 
 export type PerformContext = {
   /** The task's id, or the scope's for its acquire and release. */

@@ -6,7 +6,8 @@ import type { TaskResult } from '../../src/execute/task-context.ts';
 import type { Action, Graph } from '../../src/graph.ts';
 import { graphOf, task } from './world.ts';
 
-type Ended = TaskResult['outcome'] | RunnerError | Error;
+/** `cut`: skipped because the run was interrupted. */
+type Ended = TaskResult['outcome'] | 'cut' | RunnerError | Error;
 
 /** What a run came to whose tasks ended so; a task is named `<action>:<backup>`, or `<action>` for the whole run's. */
 function result(
@@ -24,7 +25,7 @@ function result(
     new Map(
       Object.entries(all).map(([id, end]): [string, TaskResult] =>
         typeof end === 'string'
-          ? [id, { outcome: end, seconds: 0 }]
+          ? [id, end === 'cut' ? { outcome: 'skipped', isCut: true, seconds: 0 } : { outcome: end, seconds: 0 }]
           : [id, { outcome: 'failed', error: end, message: end.message, seconds: 0 }],
       ),
     );
@@ -96,8 +97,13 @@ describe('outcomes and exit codes', () => {
     ],
     [
       'it was done before the signal came',
-      result('apply', { 'capture:a': 'ok' }, AbortSignal.abort('SIGINT')),
+      result('apply', { 'capture:a': 'ok', 'unswap:a': 'skipped' }, AbortSignal.abort('SIGINT')),
       [0, 'ok'],
+    ],
+    [
+      'the signal came behind the commit, and what follows it was not begun',
+      result('apply', { 'capture:a': 'ok', 'prune:a': 'cut' }, AbortSignal.abort(error(143))),
+      [143, 'ok'],
     ],
   ])('%s', (_name, found, expected) => {
     expect(found).toEqual(expected);

@@ -54,6 +54,18 @@ const paths = () => repository.snapshots().map((one) => one.paths[0]!.slice('/sh
 const locks = () => readdirSync(join(repository.folder, 'locks')).filter((name) => /^[0-9a-f]{64}$/.test(name));
 const artifacts = () => repository.snapshots().filter(({ tags }) => tags.some((tag) => tag.startsWith('attempt=')));
 
+/** A bit of the largest pack is another one. */
+function damage(): void {
+  const data = join(repository.folder, 'data');
+  const packs = readdirSync(data, { recursive: true, encoding: 'utf8' }).map((name) => join(data, name));
+  const files = packs.filter((name) => statSync(name).isFile());
+  const largest = files.toSorted((left, right) => statSync(right).size - statSync(left).size)[0]!;
+  const bytes = readFileSync(largest);
+  bytes[bytes.length >> 1]! ^= 1;
+  chmodSync(largest, 0o600);
+  writeFileSync(largest, bytes);
+}
+
 let whole: Promise<{ folder: string; data: Buffer }> | null = null;
 
 /** The repository with one backup in it, which is made once for all that ask for it. */
@@ -267,20 +279,38 @@ describe.skipIf(!has('restic'))('a bad day of a restic repository', slow, () => 
   it('a damaged pack is found by verify, and written down', async () => {
     plan();
     await applied();
-    const data = join(repository.folder, 'data');
-    const packs = readdirSync(data, { recursive: true, encoding: 'utf8' }).map((name) => join(data, name));
-    const files = packs.filter((name) => statSync(name).isFile());
-    const largest = files.toSorted((left, right) => statSync(right).size - statSync(left).size)[0]!;
-    const bytes = readFileSync(largest);
-    bytes[bytes.length >> 1]! ^= 1;
-    chmodSync(largest, 0o600);
-    writeFileSync(largest, bytes);
+    damage();
     const found = await run('verify', 'plan.yaml', '--level', 'checksum');
     expect(found.exitCode).toBe(2);
     expect(found.stdout + found.stderr).toMatch(/is damaged at "deep"/);
     expect(await states()).not.toEqual(['good']);
     expect((await run('restore', 'plan.yaml', 'data', '--latest', '--to', 'back', '--yes')).exitCode).not.toBe(0);
     expect(readdirSync(place.path)).not.toContain('back');
+  });
+
+  it('a copy that restic takes for what it has already, and has damaged, is not called good', async () => {
+    plan();
+    const document = JSON.parse(readFileSync(at('plan.yaml'), 'utf8'));
+    document.destinations.disk = { type: 'local', path: at('disk') };
+    document.backups.data.destinations.push('disk');
+    document.backups.data.retention = { deep: { last: 2 }, disk: { last: 2 } };
+    writeFileSync(at('plan.yaml'), JSON.stringify(document));
+    expect(await run('apply', 'plan.yaml')).toMatchObject({ exitCode: 0 });
+    damage();
+    expect((await run('verify', 'plan.yaml', '--level', 'checksum')).exitCode).toBe(2);
+    for (let time = 0; time < 2; time += 1) {
+      const { exitCode, stderr } = await run('sync', 'plan.yaml');
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining('repair it by its own program and sync again')]);
+      const { backups } = JSON.parse((await run('list', 'plan.yaml', '--json')).stdout);
+      expect(
+        backups[0].copies.map((one: { destination: string; state: string }) => [one.destination, one.state]),
+      ).toEqual(
+        expect.arrayContaining([
+          ['deep', 'failed'],
+          ['disk', 'good'],
+        ]),
+      );
+    }
   });
 
   it('a check of the repository finds what no artifact shows', async () => {

@@ -83,7 +83,7 @@ export function exitCodeOf(
   signal: AbortSignal,
 ): ExitCode {
   const ended = [...all.results.values(), ...all.scopes.values()];
-  const clean = ended.every((result) => succeeded(result) || result.outcome === 'skipped');
+  const clean = ended.every((result) => succeeded(result) || (result.outcome === 'skipped' && !result.isCut));
   if (signal.aborted && !(clean && backups.every(({ outcome }) => outcome === 'ok')))
     return interruption(signal.reason);
   const errors = ended.flatMap(({ error }) => (error ? [error] : []));

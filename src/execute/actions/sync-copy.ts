@@ -11,7 +11,7 @@ import { commitCopy } from './copy-commit.ts';
 import { asError, textOf } from './errors.ts';
 import type { Found } from './findings.ts';
 import { copyPart, Faulty } from './sync-part.ts';
-import { makeWay } from './sync-replace.ts';
+import { makeWay, readAgain } from './sync-replace.ts';
 import { type Along, alongFrom, markDamaged, readSources, type Source } from './sync-sources.ts';
 
 export type Target = {
@@ -60,6 +60,11 @@ export async function copyBackup(
     await undoCopies([copy], run, context);
   }
   context.signal.throwIfAborted();
+  if (copy.isCommitted && isDamaged) {
+    const still = await readAgain({ ...best, destination: target.destination }, work);
+    if (still !== null) problems.push(still);
+    if (still !== null) return { size: null, problems, isTargetLost: false };
+  }
   if (copy.error) problems.push(`${id} could not be copied to "${target.name}": ${copy.error.message}`);
   const size = best.manifest.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);
   // What lies in the way of this one is not in the way of the others.

@@ -4,6 +4,7 @@ import { manifestKey } from '../../catalog/keys.ts';
 import { removalKeys } from '../../catalog/remove.ts';
 import { type Destination, KeyMissing, MayNotDelete } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
+import { textOf } from './errors.ts';
 import { stillOurs } from './lease.ts';
 import { unchangedManifest } from './manifests.ts';
 import type { Work } from './sync-copy.ts';
@@ -55,6 +56,21 @@ async function hasWhole(sources: Source[], problems: string[], work: Work): Prom
     source.isOut = true;
   }
   return false;
+}
+
+/**
+ * What is still wrong where a damaged copy was replaced; null when all its bytes are right now. A store that keeps equal bytes once
+ * takes what is written again for what it has already, and has it as damaged as before.
+ */
+export async function readAgain(written: Source, work: Work): Promise<string | null> {
+  const { destination, manifest } = written;
+  const problem = await problemOf(written, work).catch((error: unknown) => {
+    work.context.signal.throwIfAborted();
+    return textOf(error);
+  });
+  if (problem === null) return null;
+  await markDamaged(written, manifest.id, problem, work);
+  return `${manifest.id} was written to "${destination.name}" again, and what comes back is still not right (${problem}): the store itself is damaged, repair it by its own program and sync again`;
 }
 
 async function problemOf({ destination, manifest }: Source, { context }: Work): Promise<string | null> {

@@ -126,7 +126,7 @@ const damaged: Record<string, Day> = {
     rule: { ...artifact, flip: 77, times: always },
     verb: 'restore',
     exit: 2,
-    says: /is not what was backed up \(its bytes differ\); nothing was touched, try another copy/,
+    says: /is not what was backed up \(its bytes differ\); nothing was touched: take another copy with --from DESTINATION/,
   },
   'an artifact is cut at the same byte, every time': {
     rule: { ...artifact, cut: 1000, times: always },

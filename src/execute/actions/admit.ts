@@ -66,7 +66,7 @@ function refuseOther(
   const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
   const label = part ? `${partLabel(part)} ` : '';
   throw new RunnerError(
-    `the artifact ${label}of ${id} ${placeOf(from)} is not what was backed up (${how}); nothing was touched, try another copy`,
+    `the artifact ${label}of ${id} ${placeOf(from)} is not what was backed up (${how}); nothing was touched: take another copy with --from DESTINATION, and \`runner verify PLAN --id ${id} --level checksum\` marks this one`,
   );
 }
 

@@ -11,15 +11,24 @@ const recordLimit = 64 * 1024 * 1024;
 
 /**
  * It was when an older one of the same name lies there, or when the run that made it says so: its record is kept beside the copies
- * that it did write.
+ * that it did write, and stays when they are pruned. A copy that came later has none beside it.
  */
-export async function wasMeantFor(plan: string, { id, backup, good }: Known, here: Stand): Promise<boolean> {
+export async function wasMeantFor(
+  plan: string,
+  { id, backup, good }: Known,
+  here: Stand,
+  others: readonly Stand[],
+): Promise<boolean> {
   const older = here.shelf.entries.find((entry) => entry.backup === backup);
   if (older && compareIds(older.id, id) < 0) return true;
   for (const { stand, entry } of good) {
     const read = await readManifest(stand.destination, entry.manifestKey).catch(() => null);
-    const said = read && (await sentTo(stand.destination, planKeys.run(plan, read.manifest.run), backup));
-    if (said) return said.includes(here.name);
+    if (!read) continue;
+    for (const { destination } of new Set([stand, ...others])) {
+      const said = await sentTo(destination, planKeys.run(plan, read.manifest.run), backup);
+      if (said) return said.includes(here.name);
+    }
+    return false;
   }
   return false;
 }

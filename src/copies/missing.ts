@@ -44,7 +44,7 @@ export async function missingAt(
   if (lacking.length === 0) return [];
   const deleted = await readTombstones(here.destination, plan.name);
   const left = lacking.filter(({ id }) => !deleted.has(id)).toSorted((one, other) => compareIds(other.id, one.id));
-  const wanted = all ? left : await meant(plan.name, left, here);
+  const wanted = all ? left : await meant(plan.name, left, here, others);
   return wanted.map(({ id, backup, good, manifest, isDamaged }) => {
     const listed = good.map(({ entry }) => listedSize(entry)).find((bytes) => bytes !== null);
     const bytes = listed ?? (manifest && sizeOf(manifest));
@@ -97,13 +97,18 @@ async function manifestOf({ good }: Known): Promise<Manifest | null> {
 }
 
 /** Of each backup name the newest ones, up to the first that was not made for this destination; what is damaged there was. */
-async function meant(plan: string, newestFirst: readonly Lacking[], here: Stand): Promise<Lacking[]> {
+async function meant(
+  plan: string,
+  newestFirst: readonly Lacking[],
+  here: Stand,
+  others: readonly Stand[],
+): Promise<Lacking[]> {
   const over = new Set<string>();
   const found: Lacking[] = [];
   for (const one of newestFirst) {
     if (one.isDamaged) found.push(one);
     if (one.isDamaged || over.has(one.backup)) continue;
-    if (await wasMeantFor(plan, one, here)) found.push(one);
+    if (await wasMeantFor(plan, one, here, others)) found.push(one);
     else over.add(one.backup);
   }
   return found;

@@ -1,6 +1,6 @@
 /** Copies that heal one another: what is copied from where, what never comes back, and what a bad day leaves. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { built } from '../helpers/runner.ts';
@@ -217,6 +217,26 @@ describe('what retention says', () => {
     expect(world.at('nas')).toEqual(ids.slice(2));
     const last = await apply();
     expect(world.at('nas')).toEqual([ids[3], last]);
+  });
+
+  it('a destination that was emptied gets all of it again, also what only a copy of a copy still has', async () => {
+    const write = (places: string, far: string) =>
+      world.write({
+        backup: `destinations: ${places}, require: 1, retention: { main: { last: 1 }, nas: { last: 5 }${far} }`,
+        allow: '',
+        destinations: ['main', 'nas', ...(far ? ['far'] : [])]
+          .map((name) => `${name}: { type: local, path: ${name} }`)
+          .join('\n  '),
+      });
+    write('[main, nas]', '');
+    const ids = [await apply(), await apply(), await apply()];
+    write('[main, nas, far]', ', far: { last: 2 }');
+    expect((await world.run('sync', [], { all: true })).exitCode).toBe(0);
+    expect([world.at('main'), world.at('far')]).toEqual([ids.slice(2), ids.slice(1)]);
+    rmSync(join(world.root, 'nas'), { recursive: true });
+    mkdirSync(join(world.root, 'nas'));
+    const { exitCode, stderr } = await world.run('sync');
+    expect([exitCode, world.at('nas')], stderr).toEqual([0, ids.slice(1)]);
   });
 
   it('tiers may go to different destinations: only those are copied that belong there', async () => {

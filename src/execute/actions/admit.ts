@@ -64,9 +64,13 @@ function refuseOther(
 ): void {
   if (!expected.manifest || (found.size === expected.size && found.sha256 === expected.sha256)) return;
   const how = found.size === expected.size ? 'its bytes differ' : `it has ${found.size} bytes of ${expected.size}`;
+  const next =
+    'file' in from
+      ? ''
+      : `: take another copy with --from DESTINATION, and \`runner verify PLAN --id ${id} --level checksum\` marks this one`;
   const label = part ? `${partLabel(part)} ` : '';
   throw new RunnerError(
-    `the artifact ${label}of ${id} ${placeOf(from)} is not what was backed up (${how}); nothing was touched: take another copy with --from DESTINATION, and \`runner verify PLAN --id ${id} --level checksum\` marks this one`,
+    `the artifact ${label}of ${id} ${placeOf(from)} is not what was backed up (${how}); nothing was touched${next}`,
   );
 }
 

@@ -21,9 +21,10 @@ export function describe(event: Event, titles: Titles): Sentence | null {
       return info(`${event.id}: ${formatSize(event.size)} stored at ${event.destination}`);
     case 'verified': {
       const because = event.message ? `: ${firstLine(event.message)}` : '';
+      const place = event.destination === undefined ? '' : ` at ${event.destination}`;
       return event.result === 'pass'
-        ? info(`${event.id}: ${event.level} check passed`)
-        : { weight: 'error', text: `${event.id}: ${event.level} check FAILED${because}` };
+        ? info(`${event.id}: ${event.level} check passed${place}`)
+        : { weight: 'error', text: `${event.id}: ${event.level} check FAILED${place}${because}` };
     }
     case 'deleted':
       return info(`${event.id}: deleted at ${event.destination} (${event.reasons.join('; ')})`);

@@ -29,6 +29,8 @@ export type Event = { time: string } & (
       backup: string;
       id: string;
       level: string;
+      /** Where a check looks at each copy by itself. */
+      destination?: string;
       result: 'pass' | 'fail';
       message?: string;
     }

@@ -44,6 +44,7 @@ export async function verifyByHash(
     const told = { event: 'verified', task: context.id, backup: action.backup, id, level: 'checksum' } as const;
     context.emit({
       ...told,
+      destination: finding.name,
       result: problem === null ? 'pass' : 'fail',
       ...(problem === null ? {} : { message: problem }),
     });

@@ -91,6 +91,10 @@ export const formats = {
     pattern: /^(?!\/)(?!(?:[\s\S]*\/)?\.{0,2}\/)(?!(?:[\s\S]*\/)?\.{1,2}$)[^\0]+$/,
     expected: 'a prefix such as backups/shop, without . and .. and empty parts',
   },
+  'git-folder': {
+    pattern: /^(?:(?!\.{0,2}\/|\.{1,2}$|\.[gG][iI][tT](?:\/|$))(?:[^/{}\0\n]|\{plan\}|\{backup\})+(?:\/(?!$)|\/?$))+$/,
+    expected: 'a folder such as config/{backup}, without a / before it, and without ., .. and .git',
+  },
   'storage-class': { pattern: /^[A-Z][A-Z0-9_]*$/, expected: 'a storage class such as STANDARD_IA' },
   'tag-value': {
     pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$/u,

@@ -53,6 +53,27 @@ describe('a mistake is reported once, at its place, with what was expected', () 
       ['7:33 schema backups.db.expect.size.at-least cannot be a number [a fraction such as 50%] (50%)'],
     ],
     [
+      'a folder of a branch that is none: ..',
+      'destinations: { g: { type: git, repository: /srv/g.git, path: ".." } }\n',
+      [
+        '7:63 schema ".." is not a folder [a folder such as config/{backup}, without a / before it, and without ., .. and .git]',
+      ],
+    ],
+    [
+      'a folder of a branch that is none: a//b',
+      'destinations: { g: { type: git, repository: /srv/g.git, path: "a//b" } }\n',
+      [
+        '7:63 schema "a//b" is not a folder [a folder such as config/{backup}, without a / before it, and without ., .. and .git]',
+      ],
+    ],
+    [
+      'a folder of a branch that is none: {nope}',
+      'destinations: { g: { type: git, repository: /srv/g.git, path: "{nope}" } }\n',
+      [
+        '7:63 schema "{nope}" is not a folder [a folder such as config/{backup}, without a / before it, and without ., .. and .git]',
+      ],
+    ],
+    [
       'a schedule that is none',
       '    schedule: "61 2 * * *"\n',
       ['7:15 schema "61" is no minute of a schedule [a schedule of five cron fields such as "0 2 * * *"]'],

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Format, type Manifest } from '../../src/catalog/format.ts';
 import { stampOf } from '../../src/catalog/identity.ts';
 import { manifestKey, recordKey } from '../../src/catalog/keys.ts';
-import { sealManifest } from '../../src/catalog/manifest.ts';
+import { sealManifest, sha256Of } from '../../src/catalog/manifest.ts';
 import type { Graph, Task } from '../../src/graph.ts';
 import type { RetentionPolicy } from '../../src/retention/policy.ts';
 import { hookedAll } from './faults.ts';
@@ -108,6 +108,12 @@ async function standing(): Promise<string[]> {
   return manifests.map((file) => file.split('/').at(-1)!.replace('.manifest.json', '')).toSorted();
 }
 
+/** What was recorded of checks that failed. */
+async function failures(): Promise<unknown[]> {
+  const files = (await world.files('main')).filter((file) => file.includes('.checksum-fail-'));
+  return Promise.all(files.map(async (file) => JSON.parse(await readFile(world.at('main', file), 'utf8'))));
+}
+
 describe('prune', () => {
   it('deletes what is derived now and was shown before, tombstone first, and tells each', async () => {
     const outcome = await world.run(pruneGraph(ids.slice(0, 4)));
@@ -137,21 +143,47 @@ describe('prune', () => {
   });
 
   it.each([
-    ['the manifest of a keeper is damaged', async () => writeFile(world.at('main', manifestKey('shop', ids[5]!)), '{')],
+    [
+      'the manifest of a keeper is damaged',
+      /is damaged: it is cut short or not JSON \(1 bytes\)\)/,
+      async () => writeFile(world.at('main', manifestKey('shop', ids[5]!)), '{'),
+    ],
     [
       'the manifest of a keeper was changed',
+      /was changed after it was committed\)/,
       async () => {
         const path = world.at('main', manifestKey('shop', ids[5]!));
         await writeFile(path, (await readFile(path, 'utf8')).replace('"host": "h"', '"host": "i"'));
       },
     ],
-    ['the artifact of a keeper is cut', async () => writeFile(artifact(ids[5]!), 'short')],
-    ['the artifact of a keeper is gone', async () => rm(artifact(ids[5]!))],
-  ])('%s: it does not count, and another one stays', async (_name, damage) => {
+    ['the artifact of a keeper is cut', /has 5 bytes of 32\)/, async () => writeFile(artifact(ids[5]!), 'short')],
+  ])('%s: it does not count, another one stays, and that is told and kept', async (_name, reason, damage) => {
     await damage();
     const outcome = await world.run(pruneGraph(ids.slice(0, 4)));
-    expect(outcome.exitCode).toBe(0);
+    expect([outcome.exitCode, outcome.backups[0]?.outcome]).toEqual([1, 'partial']);
+    const told = outcome.backups[0]?.message;
+    expect(told).toMatch(reason);
+    expect(told).toContain(`deleted 3; 1 that were to go are kept; ${ids[5]}: cannot be opened at "main" (`);
+    expect(told).toContain(`run \`runner verify PLAN --id ${ids[5]} --level checksum\` and then \`runner sync PLAN\``);
     expect(await standing()).toEqual(ids.slice(3));
+    const sha256 = sha256Of(await readFile(world.at('main', manifestKey('shop', ids[5]!))));
+    expect(await failures()).toEqual([expect.objectContaining({ id: ids[5], destination: 'main', manifest: sha256 })]);
+  });
+
+  it('a keeper whose artifact is gone is listed as incomplete before: it does not count, and another one stays', async () => {
+    await rm(artifact(ids[5]!));
+    expect((await world.run(pruneGraph(ids.slice(0, 4)))).exitCode).toBe(0);
+    expect(await standing()).toEqual(ids.slice(3));
+  });
+
+  it('a keeper made by a newer runner does not count either, and is not called damaged', async () => {
+    const path = world.at('main', manifestKey('shop', ids[5]!));
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"runner/manifest@1"', '"runner/manifest@2"'));
+    const outcome = await world.run(pruneGraph(ids.slice(0, 4)));
+    expect(outcome.exitCode).toBe(1);
+    expect(outcome.backups[0]?.message).toMatch(/was made by a newer runner .*, so nothing is deleted for its sake$/);
+    expect(await standing()).toEqual(ids.slice(3));
+    expect(await failures()).toEqual([]);
   });
 });
 
@@ -196,6 +228,7 @@ describe('a prune that must not happen', () => {
     });
     await refused(pruneGraph(ids.slice(0, 4)), /input\/output error/, destinations);
     expect(await standing()).toEqual(ids);
+    expect(await failures()).toEqual([]);
   });
 
   it('another run has taken the lease', async () => {

@@ -13,8 +13,9 @@ import { together } from '../../retention/sets.ts';
 import type { PerformContext, Performed } from '../task-context.ts';
 import type { RunContext } from './context.ts';
 import { stillOurs } from './lease.ts';
-import { unreadable } from './prune-keepers.ts';
+import { sentenceOf, type Unreliable, unreliable } from './prune-keepers.ts';
 import { storedMore } from './room.ts';
+import { markDamaged } from './sync-sources.ts';
 
 type PruneAction = Extract<Action, { do: 'prune' }>;
 
@@ -40,7 +41,9 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
     const wrongClock = pruneBlocked(entries, new Date(), await destination.clock());
     if (wrongClock !== null) throw refused(name, wrongClock);
   }
-  const doomed = await decideSurely(action, shelf, destination, previewed, run);
+  const { doomed, unopened } = await decideSurely(action, shelf, destination, previewed, run);
+  for (const { id, why, damaged } of unopened)
+    if (damaged !== null) await markDamaged({ destination, sha256: damaged }, id, why, { run, context });
   const items = removalsOf(doomed, shelf, previewed);
   const {
     removed,
@@ -72,8 +75,10 @@ export async function prune(action: PruneAction, run: RunContext, context: Perfo
     ...(spared > 0 ? [`${spared} that were to go are kept`] : []),
     ...kept,
     ...told,
+    ...unopened.map((one) => sentenceOf(one, name)),
   ];
-  return { outcome: kept.length > 0 ? 'warned' : 'ok', message: message.join('; ') };
+  const outcome = unopened.length > 0 ? 'partial' : kept.length > 0 ? 'warned' : 'ok';
+  return { outcome, message: message.join('; ') };
 }
 
 /** One listing, whatever the number of members. */
@@ -91,6 +96,9 @@ function removalsOf(doomed: Reasons[], shelf: Shelf, previewed: ReadonlySet<stri
   });
 }
 
+/** `unopened`: what cannot be relied on of what would be kept. */
+type Decided = { doomed: Reasons[]; unopened: Unreliable[] };
+
 /** Decides, opens what would be kept, and decides again without what cannot be read, until nothing changes. */
 async function decideSurely(
   action: PruneAction,
@@ -98,7 +106,7 @@ async function decideSurely(
   destination: Destination,
   previewed: ReadonlySet<string>,
   run: RunContext,
-): Promise<Reasons[]> {
+): Promise<Decided> {
   const unit = (action.members ?? [action.backup]).map((name) => {
     const planned = run.plan.backups.find((backup) => backup.name === name);
     return { name, required: planned ? requiredLevels(planned) : [] };
@@ -108,6 +116,7 @@ async function decideSurely(
   const items = new Map([...judged].map(([backup, all]) => [backup, all.map(({ item }) => item)]));
   const everything = [...items.values()].flat();
   const opened = new Set<string>();
+  const unopened: Unreliable[] = [];
   for (;;) {
     const decisions = [...items].map(([backup, own]) => ({
       backup,
@@ -115,13 +124,15 @@ async function decideSurely(
     }));
     const united = together(decisions, setOf).map(({ decision }) => decision);
     const doomed = united.flatMap((decision) => decision.delete);
-    if (!doomed.some(({ id }) => previewed.has(id))) return [];
+    if (!doomed.some(({ id }) => previewed.has(id))) return { doomed: [], unopened };
     const kept = new Set(united.flatMap((decision) => decision.keep.map(({ id }) => id)));
-    const unopened = everything.filter(({ id, good }) => good && kept.has(id) && !opened.has(id));
-    if (unopened.length === 0) return doomed;
-    for (const { id } of unopened) {
+    const toOpen = everything.filter(({ id, good }) => good && kept.has(id) && !opened.has(id));
+    if (toOpen.length === 0) return { doomed, unopened };
+    for (const { id } of toOpen) {
       opened.add(id);
-      if (!(await unreadable(id, parseId(id)!.backup, destination, run))) continue;
+      const found = await unreliable(id, parseId(id)!.backup, destination, run);
+      if (found === null) continue;
+      unopened.push(found);
       // A set of which one cannot be read is none.
       for (const other of everything) if (setOf(other.id) === setOf(id)) other.good = false;
     }

@@ -47,7 +47,7 @@ export async function markDamaged(
   { destination, sha256 }: Pick<Source, 'destination' | 'sha256'>,
   id: string,
   message: string,
-  { run, context }: Work,
+  { run, context }: Pick<Work, 'run' | 'context'>,
 ): Promise<void> {
   try {
     await record({ id, finding: 'checksum', result: 'fail', manifest: sha256, message }, destination, run);

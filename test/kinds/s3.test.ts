@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
@@ -406,6 +407,48 @@ describe('what an s3 destination asks of its server', () => {
     );
     expect(tries).toBe(2);
   });
+
+  it('gives a store up that takes questions and never answers, and soon when it was silent before', async () => {
+    const sockets = new Set<Socket>();
+    let isSilent = true;
+    let questions = 0;
+    const server = createServer((socket) => {
+      sockets.add(socket.on('error', () => {}));
+      socket.on('data', () => {
+        questions += 1;
+        if (!isSilent) socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const spec = { bucket: 'shop', endpoint, timeout: '1s' };
+    const patience = { attempts: 4, pause: 1, doubt: 100, grace: 50 };
+    const open = async () => await openS3('cloud', spec, opening({}, { environment: keys }), { patience });
+    const [destination, later] = [await open(), await open()];
+    const asked = async (act: () => Promise<unknown>, seconds: number) => {
+      questions = 0;
+      const sentence = `the server fell silent: it took the question and did not answer within ${seconds} s.`;
+      await expect(act()).rejects.toThrow(sentence);
+      return questions;
+    };
+    try {
+      expect(await asked(() => destination.read('key', 10), 0.1)).toBe(2);
+      const began = performance.now();
+      expect(await asked(() => destination.stat('key'), 0.1)).toBe(1);
+      expect(await asked(() => later.replace('key', Buffer.from('x')), 0.1)).toBe(1);
+      expect(performance.now() - began).toBeLessThan(900);
+      // A network may be gone for some minutes in the midst of a transfer.
+      expect(await asked(() => destination.get('key'), 1)).toBe(4);
+      isSilent = false;
+      expect(await destination.stat('key')).toBeNull();
+      isSilent = true;
+      expect(await asked(() => destination.stat('key'), 0.1)).toBe(2);
+    } finally {
+      await Promise.all([destination.close(), later.close()]);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
+  }, 20_000);
 
   it('lets no more through in a second than it may', async () => {
     const throttle = new Throttle(1_000_000);

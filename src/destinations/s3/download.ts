@@ -51,7 +51,7 @@ async function* straight(
     const begin = at;
     const condition = tag === undefined ? {} : { IfMatch: tag };
     const wanted = { ...request(place), ...condition, Range: `bytes=${at}-${end}` };
-    const answer = await client.call('read', name, (s3, o) => s3.getObject(wanted, o), signal);
+    const answer = await client.transfer('read', name, (s3, o) => s3.getObject(wanted, o), signal);
     try {
       for await (const piece of bodyIn(answer) as AsyncIterable<Buffer>) {
         await client.throttle?.take(piece.length);
@@ -123,7 +123,7 @@ export async function fetchRange(
     });
     fetched.rate = (size / (performance.now() - began)) * 1000;
   };
-  await client.call('read', name, ask, signal);
+  await client.transfer('read', name, ask, signal);
   return fetched;
 }
 

@@ -61,7 +61,6 @@ const reasons: Record<string, string> = {
   KMSNotConfigured: 'the server has no KMS: check `encryption`',
   'KMS.NotFoundException': 'there is no such KMS key: check `encryption`',
   'KMS.DisabledException': 'the KMS key is disabled: enable it',
-  TimeoutError: 'the server fell silent',
   ETIMEDOUT: away,
   ECONNREFUSED: 'the connection is refused: check `endpoint`, and that the server runs',
   ECONNRESET: 'the connection broke, and did so at every try',
@@ -114,6 +113,9 @@ type Raw = {
   $response?: { headers?: Record<string, string> };
 };
 
+/** Whether no answer came in time. */
+export const isSilence = (error: unknown) => codeOf(error as Raw, undefined) === 'TimeoutError';
+
 /** What was going on: the destination's name, a verb of `rights` or another, and the object's URL. */
 export type Doing = { name: string; doing: string; where: string };
 
@@ -140,6 +142,8 @@ function mayPass(status: number | undefined, code: string): boolean {
 }
 
 function codeOf(raw: Raw, status: number | undefined): string | null {
+  // The SDK gives the system's code to a limit of its own.
+  if (raw.name === 'TimeoutError' && /requestTimeout/.test(raw.message ?? '')) return 'TimeoutError';
   // A system's code says more than the name that the SDK gives to the error.
   if (typeof raw.code === 'string' && /^(E[A-Z]|[A-Z_]+$)/.test(raw.code) && status === undefined) return raw.code;
   if (status !== undefined) return raw.Code ?? raw.name ?? 'Unknown';
@@ -152,6 +156,7 @@ function reasonOf(raw: Raw, code: string, status: number | undefined, { doing }:
     return region
       ? `the bucket is in another region: set \`region: ${region}\``
       : 'the bucket is elsewhere: check `region` and `endpoint`';
+  if (code === 'TimeoutError') return silenceOf(raw.message ?? '');
   const known = reasons[code];
   if (known !== undefined) return known;
   if (status === 403) {
@@ -165,4 +170,13 @@ function reasonOf(raw: Raw, code: string, status: number | undefined, { doing }:
     .slice(0, 300);
   const answer = status === undefined ? '' : ` (${code}, HTTP ${status})`;
   return `${said === '' || said === code ? 'the server refused it' : `the server says: ${said}`}${answer}`;
+}
+
+/** The SDK tells in its messages what was waited for, and how many milliseconds. */
+function silenceOf(message: string): string {
+  const fell = 'the server fell silent';
+  const waited = /(\d+) ms/.exec(message)?.[1];
+  if (waited === undefined) return fell;
+  const isUnmet = /establish a connection/.test(message);
+  return `${fell}: it ${isUnmet ? 'took no connection' : 'took the question and did not answer'} within ${Number(waited) / 1000} s`;
 }

@@ -56,7 +56,7 @@ export async function openS3(
   name: string,
   spec: S3Spec,
   opening: Parameters<typeof s3.open>[2],
-  other: { patience?: Patience; pageSize?: number } = {},
+  other: { patience?: Partial<Patience>; pageSize?: number } = {},
 ): Promise<S3Store> {
   const pruner = spec['prune-as'];
   const isPrune = opening.purpose === 'prune' && pruner !== undefined;

@@ -62,7 +62,7 @@ export class Upload {
   async send(number: number, bytes: Buffer, signal: AbortSignal): Promise<Part> {
     const { client, name, keeping } = this.place;
     const checksum = this.checksums ? { ChecksumCRC32: crc32Of(bytes) } : { ContentMD5: md5Of(bytes) };
-    const answer = await client.call(
+    const answer = await client.transfer(
       'upload a part of',
       name,
       (s3, o) =>
@@ -92,7 +92,9 @@ export class Upload {
     const { client, name, keeping } = this.place;
     const request = { ...this.request(), ...keeping.opened, ...members, PartNumber: number, CopySource: source };
     const CopySourceRange = `bytes=${range.start}-${range.end}`;
-    const answer = await client.call('copy', name, (s3, o) => s3.uploadPartCopy({ ...request, CopySourceRange }, o));
+    const answer = await client.transfer('copy', name, (s3, o) =>
+      s3.uploadPartCopy({ ...request, CopySourceRange }, o),
+    );
     const { ETag, ChecksumCRC32 } = answer.CopyPartResult ?? {};
     return this.part(number, range.end - range.start + 1, ETag, ChecksumCRC32);
   }
@@ -102,7 +104,7 @@ export class Upload {
     const { client, name } = this.place;
     const sizes = new Map<number, number>();
     for (let after: string | undefined; ; ) {
-      const page = await client.call('count the parts of', name, (s3, o) =>
+      const page = await client.transfer('count the parts of', name, (s3, o) =>
         s3.listParts({ ...this.request(), ...(after === undefined ? {} : { PartNumberMarker: after }) }, o),
       );
       for (const { PartNumber, Size } of page.Parts ?? [])
@@ -118,7 +120,7 @@ export class Upload {
     const Parts = parts.toSorted((one, other) => one.number - other.number).map(({ completed }) => completed);
     const condition = create ? { IfNoneMatch: '*' } : {};
     const request = { ...this.request(), ...keeping.opened, ...condition, MultipartUpload: { Parts } };
-    await client.call('finish the upload of', name, (s3, o) => s3.completeMultipartUpload(request, o));
+    await client.transfer('finish the upload of', name, (s3, o) => s3.completeMultipartUpload(request, o));
   }
 
   /** Whether an object was made by this very upload; null where the server keeps no metadata. */

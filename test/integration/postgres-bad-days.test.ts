@@ -123,8 +123,9 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, (
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
       const dumping = `select count(*) from pg_stat_activity where query like 'COPY public.t %'`;
       while ((await other.query(dumping)) !== '1') await sleep(20);
+      const closed = new Promise((resolve) => child.once('close', resolve));
       await other.kill();
-      const exitCode = await new Promise((resolve) => child.once('close', resolve));
+      const exitCode = await closed;
       expect(exitCode).toBe(2);
       expect(said).toMatch(/server terminated abnormally|terminating connection|server closed the connection/);
       await other.up();

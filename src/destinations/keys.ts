@@ -25,20 +25,23 @@ export function checkAttempt(attempt: string): void {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(attempt)) throw new RunnerError(`"${attempt}" is not the name of an attempt.`);
 }
 
+/** As a Destination has them; sizes in bytes. */
+type Readings = {
+  stat(key: string): Promise<{ size: number } | null>;
+  read(key: string, limit: number): Promise<Uint8Array>;
+};
+
 /**
- * Whether exactly these bytes are what is there. `size` gives bytes, or nothing where there is no object; `read` may refuse what is
- * longer. Who writes the same name at the same moment may replace or remove it between the two: then it is somebody else's.
+ * Whether exactly these bytes are what is there. Who writes the same name at the same moment may replace or remove it between the
+ * two looks: then it is somebody else's.
  */
-export async function holdsExactly(
-  bytes: Uint8Array,
-  size: () => Promise<number | undefined>,
-  read: () => Promise<Uint8Array>,
-): Promise<boolean> {
-  if ((await size()) !== bytes.length) return false;
+export async function holdsExactly(store: Readings, key: string, bytes: Uint8Array): Promise<boolean> {
+  const hasSize = async () => (await store.stat(key))?.size === bytes.length;
+  if (!(await hasSize())) return false;
   try {
-    return Buffer.from(await read()).equals(bytes);
+    return Buffer.from(await store.read(key, bytes.length)).equals(bytes);
   } catch (error) {
-    if (error instanceof KeyMissing || (await size()) !== bytes.length) return false;
+    if (error instanceof KeyMissing || !(await hasSize())) return false;
     throw error;
   }
 }

@@ -90,9 +90,7 @@ class GitStore implements Destination {
       const isShown = manifest && tree !== undefined && !isOvertaken(view, key, manifest);
       return { edits: [{ set: key, bytes }], ...(isShown ? { shown: shownOf(this.spec, manifest, tree) } : {}) };
     });
-    if (!there) return;
-    const size = async () => (await this.stat(key))?.size;
-    if (!(await holdsExactly(bytes, size, () => this.read(key, bytes.length)))) throw this.taken(key);
+    if (there && !(await holdsExactly(this, key, bytes))) throw this.taken(key);
   }
 
   async replace(key: string, bytes: Uint8Array): Promise<void> {

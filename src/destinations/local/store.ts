@@ -50,7 +50,7 @@ class LocalStore implements Destination {
       await sink.publish();
     } catch (error) {
       await sink.abort();
-      if (!(error instanceof KeyExists) || !(await this.holds(key, bytes))) throw error;
+      if (!(error instanceof KeyExists) || !(await holdsExactly(this, key, bytes))) throw error;
     }
   }
 
@@ -194,11 +194,6 @@ class LocalStore implements Destination {
       }
       throw new KeyMissing(`${key} is not at ${this.name}.`);
     });
-  }
-
-  private async holds(key: string, bytes: Uint8Array): Promise<boolean> {
-    const size = async () => (await this.stat(key))?.size;
-    return await holdsExactly(bytes, size, () => this.read(key, bytes.length));
   }
 
   private async unlinkInside(path: string): Promise<void> {

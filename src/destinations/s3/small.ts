@@ -75,6 +75,10 @@ export async function putOnce(place: Place, bytes: Uint8Array, members: Members)
 
 async function compare(place: Place, bytes: Uint8Array): Promise<void> {
   const { client, keeping, name } = place;
-  const size = async () => (await headOf(client, keeping, name))?.ContentLength;
-  if (!(await holdsExactly(bytes, size, () => readWhole(place, bytes.length)))) throw taken(client.name, name);
+  const stat = async () => {
+    const head = await headOf(client, keeping, name);
+    return head && { size: head.ContentLength ?? 0 };
+  };
+  const read = (_: string, limit: number) => readWhole(place, limit);
+  if (!(await holdsExactly({ stat, read }, name, bytes))) throw taken(client.name, name);
 }

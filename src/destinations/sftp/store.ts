@@ -129,7 +129,7 @@ export class SftpStore implements Destination {
       await sink.publish();
     } catch (error) {
       await sink.abort();
-      if (!(error instanceof KeyExists) || !(await this.holds(key, bytes))) throw error;
+      if (!(error instanceof KeyExists) || !(await holdsExactly(this, key, bytes))) throw error;
     }
   }
 
@@ -183,11 +183,6 @@ export class SftpStore implements Destination {
         if (!files.session.over) await files.close(handle);
       }
     });
-  }
-
-  private async holds(key: string, bytes: Uint8Array): Promise<boolean> {
-    const size = async () => (await this.stat(key))?.size;
-    return await holdsExactly(bytes, size, () => this.read(key, bytes.length));
   }
 
   /** Looked at before it is opened: to open a pipe would hold the server up. */

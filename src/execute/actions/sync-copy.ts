@@ -62,8 +62,7 @@ export async function copyBackup(
   context.signal.throwIfAborted();
   if (copy.isCommitted && isDamaged) {
     const still = await readAgain({ ...best, destination: target.destination }, work);
-    if (still !== null) problems.push(still);
-    if (still !== null) return { size: null, problems, isTargetLost: false };
+    if (still !== null) return { size: null, problems: [...problems, still], isTargetLost: false };
   }
   if (copy.error) problems.push(`${id} could not be copied to "${target.name}": ${copy.error.message}`);
   const size = best.manifest.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);

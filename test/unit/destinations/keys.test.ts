@@ -7,14 +7,17 @@ const own = Buffer.from('{"run":"a"}');
 /** An object of which every question sees the next of these contents; null when it is not there. */
 function changing(...contents: (string | null)[]) {
   const next = () => (contents.length > 1 ? contents.shift() : contents[0]) ?? null;
-  const size = async () => next()?.length;
+  const stat = async () => {
+    const there = next();
+    return there === null ? null : { size: there.length };
+  };
   const read = async () => {
     const there = next();
     if (there === null) throw new KeyMissing('it is not there.');
     if (there.length > own.length) throw new Error(`it is ${there.length} bytes long`);
     return Buffer.from(there);
   };
-  return holdsExactly(own, size, read);
+  return holdsExactly({ stat, read }, 'lease', own);
 }
 
 describe('whether a name holds the bytes that were to be written', () => {
@@ -33,6 +36,7 @@ describe('whether a name holds the bytes that were to be written', () => {
 
   it('is not known when it cannot be read', async () => {
     const failing = () => Promise.reject(new Error('I/O error'));
-    await expect(holdsExactly(own, async () => own.length, failing)).rejects.toThrow('I/O error');
+    const store = { stat: async () => ({ size: own.length }), read: failing };
+    await expect(holdsExactly(store, 'lease', own)).rejects.toThrow('I/O error');
   });
 });

@@ -321,8 +321,9 @@ mkdir kept && cp -a -- "$2" kept/data && cp -a -- "$3" kept/ledger`,
       must('echo 2 >"$1/slow"', there.root);
       const ended = await cut('data', `${there.root}/swapping`, 'SIGINT');
       must('rm "$1/slow" "$1/swapping"', there.root);
-      // What was complete before it could be stopped is a success.
-      expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
+      // The data is in its place and no copy of the old one was kept: restored, and yet not all that was promised.
+      expect(ended, ended.stderr).toMatchObject({ exitCode: 130 });
+      expect(ended.stderr).toMatch(/: restored to /);
       expect(tree()).toBe(before);
       expect(ended.stderr).toMatch(/what lay (at|there at) .*\.runner-old/);
       must('rm -rf "$1"/.*runner-old', there.root);

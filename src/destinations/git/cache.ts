@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { RunnerError } from '../../diagnostic.ts';
 import { checkAttempt } from '../keys.ts';
 import type { Git } from './program.ts';
@@ -34,11 +34,43 @@ export async function openCache(name: string, git: Git): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     throw new RunnerError(`Destination ${name}: cannot make the folder ${directory}: ${why}; name another in "cache".`);
   }
-  const { ok, stderr } = await git.run(['init', '--quiet', '--bare', '--template=', '--initial-branch=none']);
-  if (!ok) throw new RunnerError(`Destination ${name}: cannot make a repository in ${directory}: ${stderr.trim()}`);
+  const problem = (await isRepository(git)) ? null : await makeRepository(git);
+  if (problem !== null)
+    throw new RunnerError(
+      `Destination ${name}: cannot make a repository in ${directory}: ${problem}; nothing in this folder is needed: delete it.`,
+    );
   await mkdir(join(directory, 'attempts'), { recursive: true, mode: 0o700 });
   await sweep(git);
 }
+
+async function isRepository(git: Git): Promise<boolean> {
+  return (await git.line(['rev-parse', '--is-bare-repository'])) !== null;
+}
+
+/**
+ * Beside its place, then moved there in one step: of several runs that begin at once each finds a whole one, and of one that is
+ * killed meanwhile no lock file stays in it. Gives why it could not be made.
+ */
+async function makeRepository(git: Git): Promise<string | null> {
+  const { directory } = git;
+  const fresh = git.in(`${directory}.${ownHandle()}`);
+  await mkdir(fresh.directory, { mode: 0o700 });
+  try {
+    const { ok, stderr } = await fresh.run(initialise);
+    if (!ok) return stderr.trim();
+    await rename(fresh.directory, directory);
+    return null;
+  } catch (error) {
+    // Something is there: another run was first, or a cleaner of old files took a part of it, which Git puts back.
+    if (await isRepository(git)) return null;
+    const { ok, stderr } = await git.run(initialise);
+    return ok ? null : `${error instanceof Error ? error.message : error}; ${stderr.trim()}`;
+  } finally {
+    await rm(fresh.directory, { recursive: true, force: true });
+  }
+}
+
+const initialise = ['init', '--quiet', '--bare', '--template=', '--initial-branch=none'];
 
 /** A name for the refs of this process, which tells whether it still lives. */
 export function ownHandle(): string {
@@ -52,10 +84,16 @@ async function sweep(git: Git): Promise<void> {
   const stale = refs.split('\n').filter((ref) => ref !== '' && !isAlive(Number(ref.split('/')[2]!.split('-')[0])));
   if (stale.length > 0)
     await git.run(['update-ref', '--stdin'], { input: stale.map((ref) => `delete ${ref}\n`).join('') });
-  for (const folder of ['attempts', '.']) {
-    for (const entry of await readdir(join(git.directory, folder))) {
-      if (folder === '.' && !/^fast_import_crash_|\.lock$/.test(entry)) continue;
-      const path = join(git.directory, folder, entry);
+  const { directory } = git;
+  const unmade = `${basename(directory)}.`;
+  const isLeft: [folder: string, is: (entry: string) => boolean][] = [
+    [join(directory, 'attempts'), () => true],
+    [directory, (entry) => /^fast_import_crash_|\.lock$/.test(entry)],
+    [dirname(directory), (entry) => entry.startsWith(unmade)],
+  ];
+  for (const [folder, is] of isLeft) {
+    for (const entry of (await readdir(folder)).filter(is)) {
+      const path = join(folder, entry);
       const age = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? Date.now());
       if (age > day) await rm(path, { recursive: true, force: true });
     }

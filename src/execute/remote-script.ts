@@ -115,8 +115,8 @@ alarm() {
     late=$((late + 1))
     [ ! -s "$work/.$$-busy" ] || late=0
   done
-  end_all lost
   kill -s USR1 $$
+  end_all lost
 }
 watch() {
   trap '' TERM HUP INT QUIT PIPE
@@ -143,7 +143,7 @@ exec 3<&-
 # Only now: they must not inherit it.
 trap : TERM HUP INT QUIT PIPE
 trap 'told=1' USR2
-trap 'kill -s KILL $watch; alarmed=1' USR1
+trap 'alarmed=1' USR1
 go() {
   for pair in $feeds; do rm -f -- "$work/.$$-fd${'$'}{pair%%,*}"; done
   [ -z "$folder" ] || cd -- "$folder" || exit 126
@@ -158,8 +158,13 @@ for pair in $feeds; do from="$from ${'$'}{pair%%,*}<\"\$work/.$$-fd${'$'}{pair%%
 (eval "go \"\$@\" $from")
 status=$?
 exec 2>/dev/null
-if [ -n "$told" ]; then status="$status ended"; else kill -s KILL $watch; fi
-[ -n "$alarmed" ] || kill -s KILL $alarm
+# Who ends the group does so to its end, whatever signal interrupts a wait; the line may stay open, so the other one is not waited for.
+last=
+if [ -n "$alarmed" ]; then last=$alarm; elif [ -n "$told" ]; then last=$watch; fi
+while [ -n "$last" ] && kill -s 0 $last; do wait $last; done
+[ -z "$told" ] || status="$status ended"
+[ "$last" = $watch ] || kill -s KILL $watch
+[ "$last" = $alarm ] || kill -s KILL $alarm
 wait
 wait
 finish "$status"

@@ -160,8 +160,8 @@ describe('the other end gives up, whatever its shell', () => {
       const directory = temporaryDirectory();
       const work = join(directory, 'work');
       const id = join(directory, 'id');
-      // Nothing of ours gets through any more, and the line stays open.
-      const deaf = `( sed -u '/^$/q'; exec sleep 30 ) | exec ${shell.join(' ')} "$@"`;
+      // Nothing of ours gets through any more, and the line stays open: what holds it is no part of the group there.
+      const deaf = `( sed -u '/^$/q'; exec setsid sleep 30 ) | exec ${shell.join(' ')} "$@"`;
       const script = 'sleep 60 & echo $! > "$1"; wait';
       const files = [{ path: join(work, 'f'), text: 'x' }];
       const one = there(['sh', '-c', script, 'sh', id], { work, files }, shell, deaf);

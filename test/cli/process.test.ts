@@ -65,10 +65,13 @@ describe('an interrupt', () => {
     await built();
     const { path } = slowPlace('    hooks: { finally: [{ run: [sleep, "1"] }] }\n');
     const child = start(process.execPath, ['--', cli, 'apply'], { cwd: path });
+    let said = '';
+    child.stderr!.on('data', (text) => (said += text));
     const end = finished(child);
     await until(() => read(join(path, 'begun')));
     child.kill('SIGINT');
-    await sleep(30);
+    // Of two signals at once a process hears one.
+    await until(() => said.match('stopping and undoing'));
     child.kill('SIGINT');
     const { exitCode, stderr } = await end;
     expect(exitCode).toBe(130);

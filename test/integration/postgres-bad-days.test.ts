@@ -98,7 +98,8 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, (
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     holder.stdin.write('begin; lock table customers in access exclusive mode;\n');
-    await sleep(500);
+    const held = `select count(*) from pg_locks where granted and mode = 'AccessExclusiveLock' and relation = 'customers'::regclass`;
+    while ((await server.query(held, 'orders')) !== '1') await sleep(20);
     shop.write({ database: 'orders', 'lock-timeout': '1s' }, { verify: ['content'] });
     const said = await fails(2);
     holder.stdin.end();

@@ -433,10 +433,8 @@ describe('what an s3 destination asks of its server', () => {
     };
     try {
       expect(await asked(() => destination.read('key', 10), 0.1)).toBe(2);
-      const began = performance.now();
       expect(await asked(() => destination.stat('key'), 0.1)).toBe(1);
       expect(await asked(() => later.replace('key', Buffer.from('x')), 0.1)).toBe(1);
-      expect(performance.now() - began).toBeLessThan(900);
       // A network may be gone for some minutes in the midst of a transfer.
       expect(await asked(() => destination.get('key'), 1)).toBe(4);
       isSilent = false;
@@ -455,7 +453,7 @@ describe('what an s3 destination asks of its server', () => {
     const began = performance.now();
     for (let time = 0; time < 5; time += 1) await throttle.take(100_000);
     expect(performance.now() - began).toBeGreaterThan(350);
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(
       (await openS3('cloud', { bucket: 'shop', bandwidth: '1MiB' }, opening({}, { environment: keys }))).client
         .throttle,

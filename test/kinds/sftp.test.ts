@@ -291,6 +291,7 @@ describe.skipIf(!hasSftp)('sftp, beside the contract', () => {
     const destination = await at(temporary());
     const [ssh] = clientsOf(process.pid);
     process.kill(ssh!, 'SIGKILL');
+    while (clientsOf(process.pid).includes(ssh!)) await sleep(20);
     await sleep(100);
     await destination.write('a', Buffer.from('x'));
     expect(await keys(destination, '')).toEqual(['a']);

@@ -158,13 +158,12 @@ for pair in $feeds; do from="$from ${'$'}{pair%%,*}<\"\$work/.$$-fd${'$'}{pair%%
 (eval "go \"\$@\" $from")
 status=$?
 exec 2>/dev/null
-# Who ends the group does so to its end, whatever signal interrupts a wait; the line may stay open, so the other one is not waited for.
-last=
-if [ -n "$alarmed" ]; then last=$alarm; elif [ -n "$told" ]; then last=$watch; fi
-while [ -n "$last" ] && kill -s 0 $last; do wait $last; done
 [ -z "$told" ] || status="$status ended"
-[ "$last" = $watch ] || kill -s KILL $watch
-[ "$last" = $alarm ] || kill -s KILL $alarm
+# Who ends the group does so to its end, whatever signal interrupts a wait; the other one would wait for a line that may stay open.
+finished() { while kill -s 0 $1; do wait $1; done; }
+if [ -n "$alarmed" ]; then finished $alarm; kill -s KILL $watch
+elif [ -n "$told" ]; then kill -s KILL $alarm; finished $watch
+else kill -s KILL $watch $alarm; fi
 wait
 wait
 finish "$status"

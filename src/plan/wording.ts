@@ -57,7 +57,7 @@ export function spoken(definition: string): string {
   const words = definition.replace(/^use-(.*)$/, 'transform-$1').split('-');
   const isKind = ['source', 'transform', 'destination'].includes(words[0]!) && words.length > 1;
   const phrase = (isKind ? [...words.slice(1), words[0]!] : words).join(' ');
-  return `${/^([aeio]|env |http |sql |xz )/.test(phrase) && phrase !== 'a' ? 'an' : 'a'} ${phrase}`;
+  return `${/^([aeio]|env |http |rclone |sql |xz )/.test(phrase) && phrase !== 'a' ? 'an' : 'a'} ${phrase}`;
 }
 
 /** The thing at a pointer: the plan, `backups.orders`, `backups.orders.verify[0]`. */
@@ -126,6 +126,7 @@ type Wanted = {
 type Complained = Wanted & {
   properties?: object;
   anyOf?: { required: string[] }[];
+  not?: { required: string[] };
   propertyNames?: { format: string };
 };
 
@@ -161,6 +162,10 @@ export function word(error: ErrorObject, pointer: string, owner: string | null):
     case 'anyOf': {
       const keys = schema.anyOf!.map((branch) => quoted(branch.required[0]));
       return { pointer, key: true, message: `${subject} needs ${either(keys)}` };
+    }
+    case 'not': {
+      const keys = schema.not!.required.map(quoted);
+      return { pointer, key: true, message: `${subject} has ${keys.join(' and ')}`, expected: 'one of them' };
     }
     case 'dependencies':
       return {

@@ -23,15 +23,13 @@ export const rclone: DestinationKind<RcloneSpec> = {
   },
 
   requirements(name, spec) {
-    const { config, 'config-password': password, remote } = spec;
+    const { config, 'config-password': password } = spec;
     const options = optionsOf(spec);
     const given = [config, password].flatMap((one) => (typeof one === 'object' ? [one.secret] : []));
     const secrets = [...given, ...(options ? secretsOf(options) : [])];
     const all = requirementsOf(name, this.describe(spec), spec, secrets);
     if (typeof config === 'string')
       all.push({ need: 'path', path: config, what: 'file', why: 'it is the configuration of rclone' });
-    if (remote !== undefined && options)
-      all.push({ need: 'fact', problem: `destination "${name}" has \`remote\` and \`options\`: name one of them` });
     if (options?.type === 'local' && !spec.path?.startsWith('/'))
       all.push({
         need: 'fact',

@@ -137,6 +137,11 @@ describe('a mistake is reported once, at its place, with what was expected', () 
       ['7:53 schema "tolerance" makes sense only beside "compare"'],
     ],
     [
+      'two keys of which one would do',
+      'destinations: { r: { type: rclone, remote: nas, options: { type: drive } } }\n',
+      ['7:17 schema an rclone destination has "remote" and "options" [one of them]'],
+    ],
+    [
       'a retention with a typo, which is no map of destinations',
       '    retention: { dayly: 7d }\n',
       [

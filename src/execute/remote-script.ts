@@ -98,10 +98,14 @@ end_all() {
   trap '' TERM
   kill -s USR2 $$
   kill -s TERM 0
+  first=
   # Looking at all processes takes its time where there are many.
   for pause in 0.1 0.2 0.3 0.4 0.5 0.5 1 1 1 KILL 0.1 0.2 0.7 1; do
     if [ -r /proc/$$/stat ]; then others; else ids=; kill -s 0 $$ && ids=$$; fi
-    [ -n "$ids" ] || break
+    # What was just being started then has not heard the TERM, and may not be seen at first.
+    if [ -n "$ids" ]; then [ "$first" != none ] || kill -s TERM $ids; first=some
+    elif [ -n "$first" ]; then break
+    else first=none; fi
     if [ $pause = KILL ]; then kill -s KILL $ids; else sleep $pause || sleep 1; fi
   done
   [ -z "$work" ] || [ "$1" = told ] || rm -rf -- "$work"
@@ -125,7 +129,8 @@ watch() {
   while IFS= read -r line; do
     case $line in
       +) kill -s USR1 $alarm ;;
-      x) how=told; break ;;
+      # The alarm waits again from here on: longer than the end takes.
+      x) how=told; kill -s USR1 $alarm; break ;;
       's '*) read -r id <"$work/.$$-id" && kill -s "${'$'}{line#??}" "$id" ;;
       "0 $nonce") exec 4>&- ;;
       [1-9]*)
@@ -137,15 +142,17 @@ watch() {
   end_all $how
 }
 exec 3<&0 </dev/null
+# What is behind the header may be there already: who watches begins when the alarm and this shell can take its signals.
+trap '' TERM USR1
 alarm >/dev/null 2>&1 3<&- 8</dev/null & alarm=$!
-watch <&3 >/dev/null 2>&1 3<&- 8</dev/null & watch=$!
-exec 3<&-
-# Only now: they must not inherit it.
 trap : TERM HUP INT QUIT PIPE
 trap 'told=1' USR2
 trap 'alarmed=1' USR1
+watch <&3 >/dev/null 2>&1 3<&- 8</dev/null & watch=$!
+exec 3<&-
 go() {
   for pair in $feeds; do rm -f -- "$work/.$$-fd${'$'}{pair%%,*}"; done
+  [ -z "$told" ] || exit 143
   [ -z "$folder" ] || cd -- "$folder" || exit 126
   [ -z "$signals" ] || say "$(exec sh -c 'echo "$PPID"')$nl" >"$work/.$$-id"
   for word in $vars; do decode "$word"; export "$text"; done
@@ -161,9 +168,12 @@ exec 2>/dev/null
 [ -z "$told" ] || status="$status ended"
 # Who ends the group does so to its end, whatever signal interrupts a wait; the other one would wait for a line that may stay open.
 finished() { while kill -s 0 $1; do wait $1; done; }
-if [ -n "$alarmed" ]; then finished $alarm; kill -s KILL $watch
-elif [ -n "$told" ]; then kill -s KILL $alarm; finished $watch
-else kill -s KILL $watch $alarm; fi
+# Asked in one step: the alarm may set both meanwhile.
+case $alarmed,$told in
+  1,*) finished $alarm; kill -s KILL $watch ;;
+  ,1) kill -s KILL $alarm; finished $watch ;;
+  *) kill -s KILL $watch $alarm ;;
+esac
 wait
 wait
 finish "$status"

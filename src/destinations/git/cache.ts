@@ -54,19 +54,22 @@ async function isRepository(git: Git): Promise<boolean> {
 async function makeRepository(git: Git): Promise<string | null> {
   const { directory } = git;
   const fresh = git.in(`${directory}.${ownHandle()}`);
-  await mkdir(fresh.directory, { mode: 0o700 });
   try {
+    await mkdir(fresh.directory, { mode: 0o700 });
     const { ok, stderr } = await fresh.run(initialise);
     if (!ok) return stderr.trim();
     await rename(fresh.directory, directory);
     return null;
   } catch (error) {
-    // Something is there: another run was first, or a cleaner of old files took a part of it, which Git puts back.
+    // Something is there: another run was first, or a cleaner of old files took a part of it, which Git puts back. Or nothing
+    // can be made beside it.
     if (await isRepository(git)) return null;
     const { ok, stderr } = await git.run(initialise);
-    return ok ? null : `${error instanceof Error ? error.message : error}; ${stderr.trim()}`;
+    // Git calls it done where HEAD is empty, as a machine without power leaves it.
+    if (ok && (await isRepository(git))) return null;
+    return `${error instanceof Error ? error.message : error}; ${ok ? 'a part of it is broken' : stderr.trim()}`;
   } finally {
-    await rm(fresh.directory, { recursive: true, force: true });
+    await rm(fresh.directory, { recursive: true, force: true }).catch(() => {});
   }
 }
 
@@ -92,10 +95,11 @@ async function sweep(git: Git): Promise<void> {
     [dirname(directory), (entry) => entry.startsWith(unmade)],
   ];
   for (const [folder, is] of isLeft) {
-    for (const entry of (await readdir(folder)).filter(is)) {
+    // What cannot be looked at or removed, say another user's, stands in nobody's way.
+    for (const entry of (await readdir(folder).catch(() => [])).filter(is)) {
       const path = join(folder, entry);
       const age = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? Date.now());
-      if (age > day) await rm(path, { recursive: true, force: true });
+      if (age > day) await rm(path, { recursive: true, force: true }).catch(() => {});
     }
   }
 }

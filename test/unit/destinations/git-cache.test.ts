@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openCache } from '../../../src/destinations/git/cache.ts';
@@ -52,6 +52,29 @@ describe.skipIf(!has('git'))('the cache of a Git destination', () => {
     utimesSync(old, before, before);
     await open();
     expect(readdirSync(join(place.path, 'git')).sort()).toEqual(['abc', 'abc.1-bb']);
+  });
+
+  it('is made in its place where nothing can be made beside it', async () => {
+    cache = join(place.path, 'git', 'c'.repeat(245));
+    await open();
+    store('usable');
+  });
+
+  it('says which folder to delete when Git only believes that it has put it right', async () => {
+    await open();
+    writeFileSync(join(cache, 'HEAD'), '');
+    await expect(open()).rejects.toThrow(/cannot make a repository in .*; a part of it is broken; .*: delete it\.$/s);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('needs nothing of the folder that it lies in once it is there', async () => {
+    await open();
+    const above = join(place.path, 'git');
+    chmodSync(above, 0o100);
+    try {
+      await open();
+    } finally {
+      chmodSync(above, 0o700);
+    }
   });
 
   it('says which folder to delete when nothing can be made of it', async () => {

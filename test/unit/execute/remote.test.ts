@@ -174,6 +174,47 @@ describe('the other end gives up, whatever its shell', () => {
     }));
 });
 
+describe('what is there before the program is', () => {
+  // The client here is of the group that is ended, so that it may be what is noticed first; the end mark is there.
+  const isEnded = /^a shell had heard nothing of us|was cut when "sleep" had ended there/;
+  const behind = (shell: string[], first: string, rest: string) =>
+    `( read -r line; head=; while [ -n "$line" ]; do head="$head$line
+"; read -r line; done; printf "%s\\n${first}" "$head"${rest} ) | exec ${shell.join(' ')} "$@"`;
+  const each = async (act: (shell: string[]) => Promise<void>) => void (await Promise.all(shells.map(act)));
+
+  test.each([
+    ['to end it', 'x\\n', '; exec setsid sleep 10'],
+    ['an end that nobody announced', '', ''],
+  ])('%s: it is ended at once', (_name, first, rest) =>
+    each(async (shell) => {
+      const began = performance.now();
+      const far = behind(shell, first, rest);
+      const runs = Array.from({ length: 8 }, () => run(there(['sleep', '60'], {}, shell, far)));
+      for (const { verdict, fault } of await Promise.all(runs))
+        expect([verdict, fault?.error.message], shell[0]).toEqual(['failed', expect.stringMatching(isEnded)]);
+      expect(performance.now() - began, shell[0]).toBeLessThan(30_000);
+    }),
+  );
+
+  test('a sign of life does not end the alarm', () =>
+    each(async (shell) => {
+      const far = behind(shell, '+\\n', '; exec setsid sleep 30');
+      const runs = Array.from({ length: 10 }, () => run(there(['sleep', '60'], {}, shell, far)));
+      for (const { fault } of await Promise.all(runs)) expect(fault?.error.message, shell[0]).toMatch(isEnded);
+    }));
+});
+
+test('who is told to end a program leaves the shared directory, however long that takes', () =>
+  Promise.all(
+    shells.map(async (shell) => {
+      const work = join(temporaryDirectory(), 'work');
+      const far = `( sed -u '/^$/q'; sleep 5; echo x; exec setsid sleep 20 ) | exec ${shell.join(' ')} "$@"`;
+      const files = [{ path: join(work, 'f'), text: 'x' }];
+      await run(there(['sh', '-c', 'trap "" TERM; while :; do sleep 0.5; done'], { work, files }, shell, far));
+      expect(existsSync(join(work, 'f')), shell[0]).toBe(true);
+    }),
+  ));
+
 describe('output', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],

@@ -200,7 +200,8 @@ describe.skipIf(!has('restic'))('restic', slow, () => {
     );
     const winners = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(winners).toHaveLength(1);
-    for (const one of results) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(KeyExists);
+    for (const one of results)
+      if (one.status === 'rejected') expect(one.reason, String(one.reason)).toBeInstanceOf(KeyExists);
     expect(String(await (await opened(repository)).read('race', 10))).toBe(`${winners[0]}`);
   });
 });

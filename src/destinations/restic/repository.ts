@@ -14,7 +14,7 @@ import { readSummary } from './summary.ts';
 import { Turns } from './turns.ts';
 
 /** Seconds for which others that write the same key at the same moment are given to step back. */
-const contest = 30;
+const contest = 60;
 /** Snapshots that one call forgets: their ids must fit into an argument vector. */
 const atOnce = 500;
 /** Milliseconds for which a lock that was met is not tried again. */
@@ -212,9 +212,11 @@ export class Repository {
     const began = performance.now();
     const names = await readNames(this.folder);
     if (!names || !this.names || names.size !== this.names.size || ![...names].every((name) => this.names!.has(name))) {
-      this.known = new Known((await listSnapshots(this.program)).filter(({ id }) => !this.doomed.has(id)));
+      const listed = await listSnapshots(this.program);
+      this.known = new Known(listed.filter(({ id }) => !this.doomed.has(id)));
       this.forgetLater(this.known.waste);
-      this.names = names;
+      // One that came behind the names and goes again would leave them as they were, and never be missed.
+      this.names = names && listed.every(({ id }) => names.has(id)) ? names : null;
     }
     this.seen = began;
   }

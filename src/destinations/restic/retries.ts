@@ -3,8 +3,11 @@ import type { Readable } from 'node:stream';
 
 const again = /returned error, retrying after [^:]*: (.*)/;
 
-/** The lock of somebody who has ended meanwhile: nothing is wrong, and behind rclone restic asks for it all the same. */
-const vanished = /retrying after [^\n]*<lock\/[0-9a-f]+> does not exist/;
+/**
+ * The lock of somebody who has ended meanwhile: nothing is wrong, and restic asks for it all the same, behind rclone, and before 0.17
+ * in a folder too.
+ */
+const vanished = /^(?=.*<lock\/[0-9a-f]+>).*retrying after .*(does not exist|no such file)/m;
 
 /** Whether restic ended while it asked for such a lock. */
 export const missesLock = (stderr: string): boolean => vanished.test(stderr);

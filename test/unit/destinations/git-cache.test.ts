@@ -14,6 +14,8 @@ describe.skipIf(!has('git'))('the cache of a Git destination', () => {
   const store = (text: string) =>
     execFileSync('git', ['--git-dir', cache, 'hash-object', '-w', '--stdin'], { input: text, encoding: 'utf8' }).trim();
 
+  const stored = (object: string) => execFileSync('git', ['--git-dir', cache, 'cat-file', '-p', object]).toString();
+
   beforeEach(() => {
     place = temporaryDirectory();
     cache = join(place.path, 'git', 'abc');
@@ -34,7 +36,7 @@ describe.skipIf(!has('git'))('the cache of a Git destination', () => {
     const object = store('kept');
     writeFileSync(join(cache, 'config.lock'), '');
     await open();
-    expect(execFileSync('git', ['--git-dir', cache, 'cat-file', '-p', object]).toString()).toBe('kept');
+    expect(stored(object)).toBe('kept');
   });
 
   it('gets back what a cleaner of old files took, and keeps the rest', async () => {
@@ -42,7 +44,7 @@ describe.skipIf(!has('git'))('the cache of a Git destination', () => {
     const object = store('kept');
     for (const folder of ['refs/heads', 'refs/tags', 'refs']) rmdirSync(join(cache, folder));
     await open();
-    expect(execFileSync('git', ['--git-dir', cache, 'cat-file', '-p', object]).toString()).toBe('kept');
+    expect(stored(object)).toBe('kept');
   });
 
   it('sweeps what another never finished, once it is old', async () => {

@@ -137,10 +137,13 @@ describe.each(shells)('a shell there: %s', (...shell) => {
   });
 });
 
-// Nearly all that these do is wait, so that all shells are asked at once.
-describe('the other end gives up, whatever its shell', () => {
-  const each = (act: (shell: string[]) => Promise<void>) => Promise.all(shells.map(act));
+/** For what does little but wait: all shells are asked at once. */
+const each = async (act: (shell: string[]) => Promise<void>) => void (await Promise.all(shells.map(act)));
 
+/** What stands between us and the script, of which the script hears only what `says` lets through. */
+const heard = (says: string, shell: string[]) => `( ${says} ) | exec ${shell.join(' ')} "$@"`;
+
+describe('the other end gives up, whatever its shell', () => {
   test('a cut kills the program before its input ends', () =>
     each(async (shell) => {
       const file = join(temporaryDirectory(), 'end');
@@ -161,7 +164,7 @@ describe('the other end gives up, whatever its shell', () => {
       const work = join(directory, 'work');
       const id = join(directory, 'id');
       // Nothing of ours gets through any more, and the line stays open: what holds it is no part of the group there.
-      const deaf = `( sed -u '/^$/q'; exec setsid sleep 30 ) | exec ${shell.join(' ')} "$@"`;
+      const deaf = heard(`sed -u '/^$/q'; exec setsid sleep 30`, shell);
       const script = 'sleep 60 & echo $! > "$1"; wait';
       const files = [{ path: join(work, 'f'), text: 'x' }];
       const one = there(['sh', '-c', script, 'sh', id], { work, files }, shell, deaf);
@@ -177,10 +180,9 @@ describe('the other end gives up, whatever its shell', () => {
 describe('what is there before the program is', () => {
   // The client here is of the group that is ended, so that it may be what is noticed first; the end mark is there.
   const isEnded = /^a shell had heard nothing of us|was cut when "sleep" had ended there/;
-  const behind = (shell: string[], first: string, rest: string) =>
-    `( read -r line; head=; while [ -n "$line" ]; do head="$head$line
-"; read -r line; done; printf "%s\\n${first}" "$head"${rest} ) | exec ${shell.join(' ')} "$@"`;
-  const each = async (act: (shell: string[]) => Promise<void>) => void (await Promise.all(shells.map(act)));
+  const behind = (first: string, rest: string) =>
+    `read -r line; head=; while [ -n "$line" ]; do head="$head$line
+"; read -r line; done; printf "%s\\n${first}" "$head"${rest}`;
 
   test.each([
     ['to end it', 'x\\n', '; exec setsid sleep 10'],
@@ -188,7 +190,7 @@ describe('what is there before the program is', () => {
   ])('%s: it is ended at once', (_name, first, rest) =>
     each(async (shell) => {
       const began = performance.now();
-      const far = behind(shell, first, rest);
+      const far = heard(behind(first, rest), shell);
       const runs = Array.from({ length: 8 }, () => run(there(['sleep', '60'], {}, shell, far)));
       for (const { verdict, fault } of await Promise.all(runs))
         expect([verdict, fault?.error.message], shell[0]).toEqual(['failed', expect.stringMatching(isEnded)]);
@@ -198,22 +200,20 @@ describe('what is there before the program is', () => {
 
   test('a sign of life does not end the alarm', () =>
     each(async (shell) => {
-      const far = behind(shell, '+\\n', '; exec setsid sleep 30');
+      const far = heard(behind('+\\n', '; exec setsid sleep 30'), shell);
       const runs = Array.from({ length: 10 }, () => run(there(['sleep', '60'], {}, shell, far)));
       for (const { fault } of await Promise.all(runs)) expect(fault?.error.message, shell[0]).toMatch(isEnded);
     }));
 });
 
 test('who is told to end a program leaves the shared directory, however long that takes', () =>
-  Promise.all(
-    shells.map(async (shell) => {
-      const work = join(temporaryDirectory(), 'work');
-      const far = `( sed -u '/^$/q'; sleep 5; echo x; exec setsid sleep 20 ) | exec ${shell.join(' ')} "$@"`;
-      const files = [{ path: join(work, 'f'), text: 'x' }];
-      await run(there(['sh', '-c', 'trap "" TERM; while :; do sleep 0.5; done'], { work, files }, shell, far));
-      expect(existsSync(join(work, 'f')), shell[0]).toBe(true);
-    }),
-  ));
+  each(async (shell) => {
+    const work = join(temporaryDirectory(), 'work');
+    const far = heard(`sed -u '/^$/q'; sleep 5; echo x; exec setsid sleep 20`, shell);
+    const files = [{ path: join(work, 'f'), text: 'x' }];
+    await run(there(['sh', '-c', 'trap "" TERM; while :; do sleep 0.5; done'], { work, files }, shell, far));
+    expect(existsSync(join(work, 'f')), shell[0]).toBe(true);
+  }));
 
 describe('output', () => {
   test.each([

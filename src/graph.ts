@@ -191,8 +191,11 @@ export type Action =
   | { do: 'assert'; assert: Assertion[]; of?: { id: string; from: RestoreOrigin; part?: PartId } }
   /** Claims a path that must not exist yet; whatever comes to lie there is removed when the scope ends. */
   | { do: 'reserve'; path: string }
-  /** The same elsewhere. Should we be killed, `lost` removes what lies there. */
-  | { do: 'reserve'; path: string; commands: Command[]; lost: Command }
+  /**
+   * The same elsewhere. Should we be killed, `lost` removes what lies there; before it is known to be ours, `unanswered` does,
+   * and only what holds nothing.
+   */
+  | { do: 'reserve'; path: string; commands: Command[]; unanswered: Command; lost: Command }
   /**
    * Old data and its companions (suffixes such as `-wal`) go to `aside`, then `beside` becomes `target`. Neighbours (names
    * beside the target) go and come back with it.

@@ -15,6 +15,12 @@ exit 1`;
 const remove = `for turn in 1 2 3 4 5; do rm -rf -- "$@" && exit; sleep 1; done
 exit 1`;
 
+/** What a claim has made and nobody filled; it may still be on its way there. `$1` directory or file, `$2` the path. */
+const removeEmpty = `for turn in 1 2 3 4 5; do
+  if [ "$1" = directory ]; then rmdir -- "$2" && exit; elif [ -f "$2" ] && ! [ -s "$2" ]; then rm -f -- "$2" && exit; fi
+  sleep 1
+done`;
+
 const words = `there() { [ -e "$1" ] || [ -h "$1" ]; }
 stop() { printf '%s\\n' "$1" >&2; exit 1; }
 move() { ! there "$1" || mv -- "$1" "$2"; }
@@ -97,7 +103,13 @@ export function groundThere(context: PieceContext, target: string): Ground {
     exits: [{ code: 3, lines: [{ pattern: 'than before$', means: 'warning' }] }],
   };
   return {
-    claim: { do: 'reserve', path: beside, commands: [at(script(claim, shape, beside))], lost: removal(beside) },
+    claim: {
+      do: 'reserve',
+      path: beside,
+      commands: [at(script(claim, shape, beside))],
+      unanswered: at(script(removeEmpty, shape, beside)),
+      lost: removal(beside),
+    },
     release: { do: 'discard', path: beside, commands: [removal(beside)] },
     swap: {
       do: 'swap',

@@ -41,6 +41,7 @@ const usual = [
   'mkdir',
   'mkfifo',
   'rm',
+  'rmdir',
   'mv',
   'cp',
   'ls',

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findProgram } from '../../src/programs.ts';
 import { dockerEngine, type Said } from '../helpers/docker.ts';
 import { has } from '../helpers/programs.ts';
 import { built, cli, finished, remember, runner, start, temporaryDirectory } from '../helpers/runner.ts';
@@ -21,21 +22,34 @@ type There = {
 
 const engine = dockerEngine();
 
-/** `mv` that stops behind the first rename of a swap, when it is told to; should its sleep be killed before itself, it fails. */
-const slowMove = `#!/bin/sh
+/**
+ * Programs that stop behind what they did, when they are told to: `mv` behind the first rename of a swap, `mkdir` behind a claim.
+ * Should the sleep be killed before its script, that fails.
+ */
+const slow = ['mv', 'mkdir'];
+const slowly = (real: string, root: string) => `#!/bin/sh
 for last; do :; done
-REAL "$@" || exit
-case $last in *.runner-old) if [ -e ROOT/slow ]; then : >ROOT/swapping; sleep "$(cat ROOT/slow)" || exit; fi ;; esac
+"${real}" "$@" || exit
+case $last in
+  *.runner-old) file='${root}/slow' then='${root}/swapping' ;;
+  *.runner-new) file='${root}/slow-claim' then=/dev/null ;;
+  *) exit 0 ;;
+esac
+if [ -e "$file" ]; then : >"$then"; sleep "$(cat "$file")" || exit; fi
 exit 0
 `;
 
 async function inDocker(): Promise<There> {
   const container = engine!.run(engine!.image('restore-there', ['sqlite3', 'readlink']), ['sleep', '3600']);
   const sh = (script: string, ...words: string[]) => container.exec(['sh', '-c', script, 'sh', ...words]);
-  sh(
-    `mkdir -p /srv/t && real=$(command -v mv) && cp "$real" /srv/mv && rm -f "$real" && printf '%s' "$1" >"$real" && chmod 755 "$real"`,
-    slowMove.replaceAll('REAL', '/srv/mv').replaceAll('ROOT', '/srv/t'),
-  );
+  for (const name of slow) {
+    const done = sh(
+      `real=$(command -v "$1") && mkdir -p /srv/t && cp "$real" "/srv/$1" && rm -f "$real" && printf '%s' "$2" >"$real" && chmod 755 "$real"`,
+      name,
+      slowly(`/srv/${name}`, '/srv/t'),
+    );
+    if (done.status !== 0) throw new Error(done.stderr);
+  }
   const stop = async () => container.remove();
   return { runIn: { docker: container.name }, env: engine!.env, root: '/srv/t', sh, stop };
 }
@@ -45,8 +59,8 @@ async function bySsh(): Promise<There> {
   const root = join(place.path, 'there');
   const bin = join(place.path, 'bin');
   for (const path of [root, bin]) mkdirSync(path);
-  const real = execFileSync('sh', ['-c', 'command -v mv'], { encoding: 'utf8' }).trim();
-  writeFileSync(join(bin, 'mv'), slowMove.replaceAll('REAL', real).replaceAll('ROOT', root), { mode: 0o755 });
+  for (const name of slow)
+    writeFileSync(join(bin, name), slowly(findProgram(name, process.env)!, root), { mode: 0o755 });
   const sshd = await startSshd(place.path, { PATH: `${bin}:${process.env.PATH}` });
   const sh = (script: string, ...words: string[]) => {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', ...words], { encoding: 'utf8' });
@@ -154,7 +168,7 @@ mkdir kept && cp -a -- "$2" kept/data && cp -a -- "$3" kept/ledger`,
     const prepare = () => {
       restock();
       must(
-        'cd "$1" && rm -rf slow swapping "$2" "$3" "$3"-* && cp -a kept/data "$2" && cp -a kept/ledger "$3"',
+        'cd "$1" && rm -rf slow* swapping .*.runner-* "$2" "$3" "$3"-* && cp -a kept/data "$2" && cp -a kept/ledger "$3"',
         there.root,
         data,
         ledger,
@@ -260,8 +274,9 @@ mkdir kept && cp -a -- "$2" kept/data && cp -a -- "$3" kept/ledger`,
       must('rm "$1"; rm -r "$2/behind"', data, there.root);
     });
 
-    /** Starts a restore, and ends it when a file is there. */
+    /** Starts a restore, and ends it when a file is there that was not. */
     const cut = async (name: string, file: string, signal: 'SIGKILL' | 'SIGINT') => {
+      must('rm -rf -- "$1"', file);
       const words = ['restore', 'plan.yaml', name, '--latest', '--yes'];
       const child = start(process.execPath, ['--', cli, ...words], options());
       const ended = finished(child);
@@ -269,8 +284,6 @@ mkdir kept && cp -a -- "$2" kept/data && cp -a -- "$3" kept/ledger`,
         if (tries > 600 || child.exitCode !== null) throw new Error(`never there: ${file}\n${(await ended).stderr}`);
         await sleep(20);
       }
-      // What a claim has just made is known to be ours when its answer has come back.
-      await sleep(500);
       child.kill(signal);
       return await ended;
     };
@@ -291,16 +304,27 @@ mkdir kept && cp -a -- "$2" kept/data && cp -a -- "$3" kept/ledger`,
           ['ledger', ledger],
         ] as const) {
           const beside = `${there.root}/.${file.slice(there.root.length + 1)}.runner-new`;
+          const asIs = async () => {
+            await settled(() => left() === '' && privates() === '');
+            expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+          };
           await cut(name, beside, signal);
-          await settled(() => left() === '' && privates() === '');
-          expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+          await asIs();
           await cut(name, `${there.root}/slow-assert`, signal);
-          await settled(() => left() === '' && privates() === '');
-          expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
-          must('rm -f "$1"', `${there.root}/slow-assert`);
+          await asIs();
         }
       },
     );
+
+    it('keeps nothing of a claim that was killed before it could answer', { timeout: 120_000 }, async () => {
+      prepare();
+      const [live, count] = [tree(), rows()];
+      must('echo 60 >"$1/slow-claim"', there.root);
+      await cut('data', `${there.root}/.data ${odd}.runner-new`, 'SIGKILL');
+      await settled(() => left() === '' && privates() === '');
+      must('rm "$1/slow-claim"', there.root);
+      expect([tree(), rows(), left(), privates()]).toEqual([live, count, '', '']);
+    });
 
     it.each(whole ? ['data', 'ledger'] : ['data'])(
       'half a swap of the %s is undone when the restore is killed',

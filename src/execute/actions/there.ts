@@ -16,7 +16,13 @@ const longest = 60_000;
 
 export async function reserveThere(action: Reserve, run: RunContext, context: PerformContext): Promise<Performed> {
   const programs = programsOf(run, context);
-  for (const command of action.commands) await programs.run(command, { signal: AbortSignal.timeout(longest) });
+  await armThere(context.id, action.unanswered, run, context);
+  try {
+    for (const command of action.commands) await programs.run(command, { signal: AbortSignal.timeout(longest) });
+  } catch (error) {
+    run.guard.disarm(context.id);
+    throw error;
+  }
   await armThere(context.id, action.lost, run, context);
   return {};
 }

@@ -55,9 +55,18 @@ export function check(name: string, body: (stage: Stage) => Promise<unknown>): C
   const run = async (factory: BenchFactory): Promise<Tried> => {
     const bench = await factory();
     const [destination, other] = [await bench.open(), await bench.open()];
+    let tried: Tried;
     try {
-      return (await body({ bench, destination, other })) === untried ? untried : undefined;
-    } finally {
+      tried = (await body({ bench, destination, other })) === untried ? untried : undefined;
+    } catch (error) {
+      // What it left under way may also disturb the end; what went wrong first is told.
+      await end().catch(() => {});
+      throw error;
+    }
+    await end();
+    return tried;
+
+    async function end(): Promise<void> {
       await Promise.all([destination.close(), other.close()]);
       await bench.end();
     }

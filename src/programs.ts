@@ -12,8 +12,8 @@ import { readSite, type Site, siteWords } from './site-script.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Milliseconds that a program may take to tell its version. */
-const versionTime = 5_000;
+/** Milliseconds that a program may take to tell its version: a plan must not become another one because the machine is busy. */
+const versionTime = 30_000;
 
 /** Absolute path of an executable file called `name` on PATH, or null. */
 export function findProgram(name: string, environment: Environment): string | null {

@@ -141,9 +141,10 @@ async function readSandbox(backups: readonly ResolvedBackup[], { environment }: 
   const isNeeded = verified(backups).some(({ into }) => !isContainer(into));
   if (!isNeeded || process.getuid?.() !== 0) return null;
   const user = [`--reuid=${scratchUser}`, `--regid=${scratchUser}`, '--clear-groups', '--no-new-privs', '--'];
+  // Long: no answer would read as a refusal, and a machine may be busy.
   const works = (file: string, ...argv: string[]) =>
     new Promise<boolean>((resolve) => {
-      execFile(file, argv, { env: { PATH: environment.PATH }, timeout: 5000 }, (error) => resolve(error === null));
+      execFile(file, argv, { env: { PATH: environment.PATH }, timeout: 60_000 }, (error) => resolve(error === null));
     });
   const parent = environment.TMPDIR || tmpdir();
   const [asUser, alone, enters] = await Promise.all([

@@ -123,13 +123,23 @@ export function neverRan(launch: Launch, error: Error, kind: Fault['kind'] = 'no
 export function closed(stream: Readable | null, seconds: number): Promise<void> {
   if (stream === null || stream.closed || stream.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
-    let timer = setTimeout(() => stream.destroy(), seconds * 1000);
-    stream.on('data', () => {
+    let timer: NodeJS.Timeout | undefined;
+    let last: NodeJS.Immediate | undefined;
+    const calm = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => stream.destroy(), seconds * 1000);
-    });
+      clearImmediate(last);
+    };
+    const wait = () => {
+      calm();
+      timer = setTimeout(() => {
+        // Timers come before what has arrived is read: where this process stood still, it may lie there yet.
+        last = setImmediate(() => stream.destroy());
+      }, seconds * 1000);
+    };
+    wait();
+    stream.on('data', wait);
     stream.once('close', () => {
-      clearTimeout(timer);
+      calm();
       resolve();
     });
   });

@@ -101,6 +101,8 @@ end_all() {
   first=
   # Looking at all processes takes its time where there are many.
   for pause in 0.1 0.2 0.3 0.4 0.5 0.5 1 1 1 KILL 0.1 0.2 0.7 1; do
+    # However long this takes: the alarm does not overtake who was told.
+    [ "$1" != told ] || kill -s USR1 $alarm
     if [ -r /proc/$$/stat ]; then others; else ids=; kill -s 0 $$ && ids=$$; fi
     # What was just being started then has not heard the TERM, and may not be seen at first.
     if [ -n "$ids" ]; then [ "$first" != none ] || kill -s TERM $ids; first=some
@@ -129,8 +131,7 @@ watch() {
   while IFS= read -r line; do
     case $line in
       +) kill -s USR1 $alarm ;;
-      # The alarm waits again from here on: longer than the end takes.
-      x) how=told; kill -s USR1 $alarm; break ;;
+      x) how=told; break ;;
       's '*) read -r id <"$work/.$$-id" && kill -s "${'$'}{line#??}" "$id" ;;
       "0 $nonce") exec 4>&- ;;
       [1-9]*)

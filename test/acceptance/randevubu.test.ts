@@ -35,7 +35,7 @@ describe.skipIf(!canServe())('randevubu', () => {
     expect((await runner(['validate', plan], { cwd: root, env: world.env })).stderr).toBe('');
     const run = await apply(['--json']);
     expectExit(run, 0);
-    expect(world.application.answers(), 'the application is asked after the run').toEqual([200]);
+    expect(new Set(world.application.answers()), 'the application is asked after the run').toEqual(new Set([200]));
     const events = run.stdout
       .trim()
       .split('\n')
@@ -91,7 +91,7 @@ describe.skipIf(!canServe())('randevubu', () => {
     expect([dry.stdout, world.hash()]).toEqual([expect.stringContaining('randevubu_runner_new'), '0|\n0|\n']);
     expectExit(await recover(['KDF_ROUNDS']), 0);
     expect([await world.application.health(), world.hash()]).toEqual([200, before]);
-  }, 180_000);
+  });
 
   it.runIf(full)(
     'takes a restore back whose data is wrong, and never begins one without users',
@@ -130,7 +130,7 @@ describe.skipIf(!canServe())('randevubu', () => {
     expect([await world.application.health(), await fingerprint(world.redis)]).toEqual([200, before]);
     await world.turnRedis('restart');
     expect(await fingerprint(world.redis), 'after a restart').toBe(before);
-  }, 180_000);
+  });
 
   it('brings logs and configuration back', async () => {
     const [logs, config] = [hashOf(world.path('logs')), readFileSync(world.path('app/.env'), 'utf8')];

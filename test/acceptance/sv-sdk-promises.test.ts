@@ -25,7 +25,7 @@ describe('sv-sdk in numbers', () => {
   });
 
   it.skipIf(!has('faketime'))('a backup that is 25 hours old is told, and one that is younger is not', async () => {
-    expect(await doctorLater(file, '+89940s')).not.toContain(tooOld);
+    expect(await doctorLater(file, '+89400s')).not.toContain(tooOld);
     expect(await doctorLater(file, '+90001s')).toContain(tooOld);
   });
 

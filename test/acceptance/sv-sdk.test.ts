@@ -1,8 +1,10 @@
 /** sv-sdk, document 002: its disasters, and its way back by the lines of plans/README.md. */
+
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { full } from '../proofs/support.ts';
+import { until } from './support/containers.ts';
 import { recoveryOf } from './support/page.ts';
 import { atTerminal, line, succeed } from './support/shell.ts';
 import { canServe, lose, startWorld, type World } from './support/sv-sdk.ts';
@@ -126,7 +128,8 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
   it('Redis under its log of writes', async () => {
     const before = ofRedis(world);
     world.redis('BGSAVE');
-    await run(`sleep 1; cp ${world.root}/redis/dump.rdb ${world.root}/redis-backup.rdb`);
+    await until('the dump', () => world.redis('INFO', 'persistence').includes('rdb_bgsave_in_progress:0'));
+    await run(`cp ${world.root}/redis/dump.rdb ${world.root}/redis-backup.rdb`);
     world.redis('FLUSHALL');
     expect(await world.application.health()).toBe(503);
     for (const words of [
@@ -135,7 +138,13 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
     ])
       world.docker(...words);
     world.docker('start', 'sv-sdk-redis');
-    await run('sleep 1');
+    await until('Redis', () => {
+      try {
+        return world.redis('PING') === 'PONG';
+      } catch {
+        return false;
+      }
+    });
     expect(world.redis('DBSIZE')).toBe('0');
     world.redis('CONFIG', 'SET', 'appendfsync', 'always');
     const refused = await line(`runner apply ${plan} redis`, world.env);
@@ -172,7 +181,7 @@ describe.skipIf(!canServe())('sv-sdk', { timeout: 3_600_000 }, () => {
     await run(`docker exec sv-sdk-postgres pg_dump -U sv_sdk_user -Fc sv_sdk >${dump}`);
     world.sql('delete from auth.sessions where id = 9999');
     world.application.answers();
-    const refused = await line(byHand, { ...world.env, DUMP: dump, SV_SDK_PATIENCE: '2s' });
+    const refused = await line(byHand, { ...world.env, DUMP: dump, SV_SDK_PATIENCE: '10s' });
     expect(refused, refused.stderr).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('503') });
     expect(new Set(world.application.answers())).toEqual(new Set([503]));
     expect([await world.application.health(), ofDatabase(world)]).toEqual([200, before]);

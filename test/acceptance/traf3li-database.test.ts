@@ -144,7 +144,7 @@ describe.skipIf(!able.every(Boolean))('Traf3li, its database', { timeout: full ?
     await database.collection('users').insertOne({ name: 'since then' });
     wanted.users += 1;
     const now = await state();
-    const done = await run(`${restoring!} --yes`);
+    const done = await run(`${restoring!} --yes`, { HEALTH_WITHIN: '3s' });
     expect(done).toMatchObject({ exitCode: 1 });
     expect(await state()).toBe(now);
     expect(await world.application.health()).toBe(200);

@@ -63,7 +63,9 @@ describe('an interrupt', () => {
 
   it('is heard a second time, and the work goes on being undone', async () => {
     await built();
-    const { path } = slowPlace('    hooks: { finally: [{ run: [sleep, "1"] }] }\n');
+    // What undoes takes until it was heard.
+    const wait = 'until [ -e heard ]; do sleep 0.1; done';
+    const { path } = slowPlace(`    hooks: { finally: [{ run: [timeout, "100", sh, -c, "${wait}"] }] }\n`);
     const child = start(process.execPath, ['--', cli, 'apply'], { cwd: path });
     let said = '';
     child.stderr!.on('data', (text) => (said += text));
@@ -73,6 +75,8 @@ describe('an interrupt', () => {
     // Of two signals at once a process hears one.
     await until(() => said.match('stopping and undoing'));
     child.kill('SIGINT');
+    await until(() => said.match('still undoing'));
+    writeFileSync(join(path, 'heard'), '');
     const { exitCode, stderr } = await end;
     expect(exitCode).toBe(130);
     expect(stderr).toContain('runner: still undoing what was begun\n');

@@ -1,4 +1,5 @@
 /** Runs what a driver describes with real programs, in a private directory: the part of a run that the suites need. */
+
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lookup } from '../../src/bind.ts';
 import type { Command, Stage } from '../../src/command.ts';
 import { type Ended, prepareLaunch } from '../../src/execute/launch.ts';
@@ -88,11 +90,18 @@ export class Machine {
       .filter((name) => /^\d+$/.test(name))
       .filter((pid) => {
         try {
-          return readFileSync(`/proc/${pid}/environ`).includes(`RUNNER_RUN_ID=${this.runId}`);
+          return readFileSync(`/proc/${pid}/environ`).includes(`RUNNER_RUN_ID=${this.runId}\0`);
         } catch {
           return false;
         }
       });
+  }
+
+  /** Waits until none is left; false where some stay. */
+  async isQuiet(): Promise<boolean> {
+    for (const end = performance.now() + 10_000; this.leftovers().length > 0; await sleep(50))
+      if (performance.now() > end) return false;
+    return true;
   }
 }
 

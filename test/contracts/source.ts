@@ -272,7 +272,7 @@ export const sourceChecks: SourceCheck[] = [
   {
     name: 'leaves no process behind',
     async run({ machine }) {
-      demand(machine.leftovers().length === 0, 'a process of it is still running');
+      demand(await machine.isQuiet(), 'a process of it is still running');
     },
   },
 ];

@@ -99,7 +99,7 @@ const broken: [string, TransformCase, string][] = [
     {
       ...zipped,
       kind: breaking(gzip, {
-        forward: () => ({ ...shell('gzip -c'), cleanup: [{ argv: ['sh', '-c', 'sleep 20 >/dev/null 2>&1 &'] }] }),
+        forward: () => ({ ...shell('gzip -c'), cleanup: [{ argv: ['sh', '-c', 'sleep 120 >/dev/null 2>&1 &'] }] }),
       }),
     },
     'leaves no process',

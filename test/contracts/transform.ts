@@ -237,9 +237,7 @@ export const transformChecks: TransformCheck[] = [
       const artifact = await sealing.through([forward(context)], marker);
       const opening = context.machine.task();
       await opening.through([kind.inverse(spec, kind.record(spec), context.machine.facts)], artifact);
-      for (let waited = 0; waited < 40 && context.machine.leftovers().length > 0; waited += 1)
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      demand(context.machine.leftovers().length === 0, 'a process of it is still running');
+      demand(await context.machine.isQuiet(), 'a process of it is still running');
       for (const { work } of [sealing, opening])
         for (const text of filesBelow(work))
           for (const secret of Object.values(secrets)) demand(!text.includes(secret), 'a secret lies in a file');

@@ -4,9 +4,9 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signContainer } from '../../src/destinations/azure/sas.ts';
+import { freePort } from './port.ts';
 import { has, programAt } from './programs.ts';
 import { temporaryDirectory } from './runner.ts';
-import { freePort } from './ssh.ts';
 
 export type Emulator = {
   port: number;
@@ -118,11 +118,13 @@ async function served(argv: string[], url: string) {
     for (let tries = 0; ; tries += 1) {
       try {
         await fetch(url);
-        return;
+        if (child.exitCode === null) return;
       } catch (error) {
         if (tries > 1200 || child.exitCode !== null) throw error;
         await sleep(50);
+        continue;
       }
+      throw new Error(`${argv[0]} ended at once`);
     }
   };
   const halt = async () => {

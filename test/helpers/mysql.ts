@@ -1,11 +1,13 @@
 /** Real MariaDB and MySQL servers of the tests' own, in temporary directories, on loopback ports chosen free. */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './port.ts';
 import { has, isRoot } from './programs.ts';
+import { removeFolder } from './runner.ts';
 
 export type Flavour = 'mysql' | 'mariadb';
 
@@ -95,7 +97,7 @@ export class MysqlServer {
     this.child = spawn(program!, rest, { stdio: 'ignore', cwd: directory, env: this.environment });
     const started = Date.now();
     while (!this.answers()) {
-      if (this.child.exitCode !== null || Date.now() - started > 60_000)
+      if (this.child.exitCode !== null || Date.now() - started > 180_000)
         throw new Error(`the ${flavour} server in ${directory} did not start`);
       await sleep(100);
     }
@@ -136,7 +138,7 @@ export class MysqlServer {
 
   async stop(): Promise<void> {
     await this.kill('SIGKILL');
-    rmSync(this.directory, { recursive: true, force: true });
+    removeFolder(this.directory);
   }
 
   private get environment() {
@@ -161,15 +163,4 @@ export class MysqlServer {
     const drop = ['setpriv', `--reuid=${owner}`, `--regid=${owner}`, '--clear-groups', '--'];
     return [...(isRoot ? drop : []), program, ...words];
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,10 +1,11 @@
 /** A real PostgreSQL server of a test's own: initdb, a free port on loopback and a socket, thrown away afterwards. */
+
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './port.ts';
 import { isRoot } from './programs.ts';
 
 /** Where servers lie that are newer than the system's own. */
@@ -41,14 +42,6 @@ const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encodi
 
 /** Servers refuse to run as root. */
 const as: { uid?: number; gid?: number } = isRoot ? { uid: id('-u'), gid: id('-g') } : {};
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 export class Postgres {
   private constructor(
@@ -116,12 +109,12 @@ export class Postgres {
       ],
       { ...as, cwd: this.directory, env: environment(this.bin), stdio: ['ignore', 'ignore', 'ignore'] },
     );
-    for (let tries = 0; ; tries += 1) {
+    for (const end = Date.now() + 180_000; ; ) {
       try {
         await this.query('select 1');
         return;
       } catch (error) {
-        if (tries > 200) throw error;
+        if (Date.now() > end || this.child.exitCode !== null) throw error;
         await sleep(50);
       }
     }

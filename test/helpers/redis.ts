@@ -1,11 +1,12 @@
 /** Real Redis servers of a test's own, and a client that sees every byte. */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { has } from './programs.ts';
+import { removeFolder } from './runner.ts';
 
 /** Whether there is a server with its client and its checker. */
 export const hasRedis = (): boolean => has('redis-server', 'redis-cli', 'redis-check-rdb');
@@ -98,11 +99,11 @@ export class RedisServer {
 
   async end(): Promise<void> {
     await this.stop('SIGKILL');
-    rmSync(this.directory, { recursive: true, force: true });
+    removeFolder(this.directory);
   }
 
   private async answering(): Promise<void> {
-    for (let turn = 0; turn < 200; turn += 1) {
+    for (let turn = 0; turn < 2400; turn += 1) {
       if (this.child.exitCode !== null) throw new Error('the server ended at once');
       if (existsSync(this.socket) && /^(PONG|NOAUTH|LOADING)/.test(attempt(() => this.cli('PING')))) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -144,17 +145,6 @@ function launch(
     ...settings,
   ];
   return spawn(program, [...args, '--logfile', join(directory, 'log'), ...own], { stdio: 'ignore' });
-}
-
-/** A port of loopback that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 /** Every type, names and values of any bytes, times to live, several databases. */

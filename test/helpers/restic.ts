@@ -1,10 +1,12 @@
 /** Restic repositories for tests: made once for each version of restic, and copied, since making one takes a second. */
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programPath, servers } from './programs.ts';
 import { quicken } from './restic-key.ts';
+import { removeFolder } from './runner.ts';
 
 export const password = 'correct horse battery';
 
@@ -57,7 +59,7 @@ export class ResticRepository {
   }
 
   remove(): void {
-    for (const folder of [this.folder, this.cache]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    for (const folder of [this.folder, this.cache]) removeFolder(folder);
   }
 }
 

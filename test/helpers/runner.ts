@@ -1,6 +1,6 @@
 /** Starts the built program, as a user would. It is built first when a source is newer than it. */
 import { execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,20 @@ export async function shell(line: string, options: StartOptions = {}): Promise<F
 /** A directory of the test's own. */
 export function temporaryDirectory(name = 'runner-test-'): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), name));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, remove: () => removeFolder(path) };
+}
+
+/** Removes a folder with what is still being written there. (`rmSync` with `maxRetries` would not read the folder again.) */
+export function removeFolder(path: string): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (tries === 50 || (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+  }
 }
 
 /** Remembers what a folder holds, beside it; what is returned brings that back. */
@@ -42,7 +55,7 @@ export function remember(path: string): () => void {
   const options = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
   cpSync(path, copy, options);
   return () => {
-    rmSync(path, { recursive: true, force: true });
+    removeFolder(path);
     cpSync(copy, path, options);
   };
 }
@@ -86,7 +99,8 @@ async function build(): Promise<void> {
     try {
       mkdirSync(lock);
     } catch {
-      if (Date.now() - statSync(lock, { throwIfNoEntry: false })!.mtimeMs > 120_000) rmdirSync(lock);
+      const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+      if (Date.now() - since > 600_000) rmSync(lock, { recursive: true, force: true });
       await sleep(200);
       continue;
     }
@@ -95,7 +109,7 @@ async function build(): Promise<void> {
         execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
       return;
     } finally {
-      rmdirSync(lock);
+      rmSync(lock, { recursive: true, force: true });
     }
   }
 }

@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, ListBucketsCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { freePort } from './port.ts';
 import { able, has, programAt, servers } from './programs.ts';
 import { temporaryDirectory } from './runner.ts';
-import { freePort } from './ssh.ts';
 
 export type Engine = 'minio' | 'versitygw' | 'moto' | 'rclone';
 

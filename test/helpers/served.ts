@@ -154,7 +154,7 @@ async function inside(kind: Kind, directory: string): Promise<Servers[Kind]> {
       await ask();
       return server;
     } catch (error) {
-      if (tries > 300) throw error;
+      if (tries > 1800) throw error;
       await sleep(100);
     }
   }

@@ -13,7 +13,7 @@ import { full } from '../proofs/support.ts';
 
 type Listed = { id: string; backup: string; state: string };
 
-describe.skipIf(!has('git', 'tar'))('configuration in Git', { timeout: 300_000 }, () => {
+describe.skipIf(!has('git', 'tar'))('configuration in Git', () => {
   let place: ReturnType<typeof temporaryDirectory>;
   const at = (...names: string[]) => join(place.path, ...names);
   const run = (...words: string[]) => runner(words, { cwd: place.path, env: { XDG_CACHE_HOME: at('cache') } });

@@ -26,11 +26,11 @@ function write(script: string, retention = '{ last: 2 }'): void {
     `version: 1
 name: shop
 destinations: { main: { type: local, path: store } }
-defaults: { destinations: [main], retention: ${retention}, schedule: "0 2 * * *" }
+defaults: { destinations: [main], retention: ${retention}, schedule: "0 2 1 1 *" }
 backups:
   orders: { source: { type: command, run: [sh, -c, "${script}"], restore: [sh, -c, "cat > orders"] } }
   uploads: { source: { type: files, paths: [www] } }
-  other: { source: { type: command, run: [echo, other] }, schedule: "30 2 * * *" }
+  other: { source: { type: command, run: [echo, other] }, schedule: "30 2 1 1 *" }
 groups:
   shop: { together: [orders, uploads] }
 `,

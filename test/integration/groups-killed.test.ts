@@ -55,7 +55,7 @@ groups:
 }
 
 async function until(what: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 100_000;
   while (!what()) {
     if (Date.now() > end) throw new Error('it did not come to that');
     await sleep(20);

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Options } from '../../src/commands/command.ts';
-import { freePort, hasPostgres, Postgres } from '../helpers/postgres.ts';
+import { freePort } from '../helpers/port.ts';
+import { hasPostgres, Postgres } from '../helpers/postgres.ts';
 import { has } from '../helpers/programs.ts';
 import { hasRedis, RedisServer } from '../helpers/redis.ts';
 import { built } from '../helpers/runner.ts';
@@ -50,23 +51,27 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   if (!able) return;
-  process.kill(-application.pid!, 'SIGKILL');
-  await redis.end();
-  await postgres.stop();
+  if (application) process.kill(-application.pid!, 'SIGKILL');
+  await redis?.end();
+  await postgres?.stop();
   rmSync(root, { recursive: true, force: true });
 });
 
-/** What psql was sent is in the database when it has answered; a session that waits holds nothing back. */
-const hold = 'touch frozen; until [ -e still ]; do sleep 0.01; done; sleep 0.2';
+/** What psql was sent is in the database when there are as many rows as files: the file is the last of the three. */
+const hold = () => `touch frozen; until [ -e still ]; do sleep 0.01; done
+rows() { '${postgres.bin}/psql' -X -A -t -h '${postgres.directory}' -p ${postgres.port} -U postgres -d orders -c 'select count(*) from orders'; }
+until [ "$(rows)" = "$(ls uploads | wc -l)" ]; do sleep 0.05; done
+`;
 
 function write(quiesce: boolean): string {
+  writeFileSync(join(root, 'hold.sh'), hold());
   const file = join(root, `${quiesce ? 'still' : 'running'}.yaml`);
   const group = {
     together: ['orders', 'sessions', 'uploads'],
     ...(quiesce
       ? {
           quiesce: {
-            before: [{ run: ['sh', '-c', hold] }],
+            before: [{ run: ['sh', 'hold.sh'] }],
             after: [{ run: ['rm', '-f', 'frozen'] }],
             'max-hold': '1m',
           },

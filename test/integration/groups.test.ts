@@ -159,7 +159,7 @@ describe('when the moment fails', () => {
   });
 
   it('held too long: what is still to be read fails, the snapshots are read, and the application goes on', async () => {
-    world.plan.groups = [group({ maxHold: 1 })];
+    world.plan.groups = [group({ maxHold: 6 })];
     world.plan.backups[1] = files('uploads', 'echo "read uploads" >> log; cat uploads; sleep 60');
     const outcome = await apply();
     expect(fates(outcome)).toEqual({ orders: 'ok', uploads: 'failed', stock: 'ok' });

@@ -16,7 +16,7 @@ import {
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 import { makeScratchWorld } from './scratch-world.ts';
 
-describe.skipIf(!hasMongo())('MongoDB', { timeout: 180_000 }, () => {
+describe.skipIf(!hasMongo())('MongoDB', () => {
   let mongo: Mongo;
   let place: ReturnType<typeof temporaryDirectory>;
   let name: string;

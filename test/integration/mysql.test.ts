@@ -8,7 +8,7 @@ import { canonical, makeShop, makeUser, password, tick } from '../kinds/mysql-ca
 import { full } from '../proofs/support.ts';
 
 // Two cores may be shared by many: none of these is about time.
-describe.each(flavours)('%s', { timeout: 300_000 }, (flavour: Flavour) => {
+describe.each(flavours)('%s', (flavour: Flavour) => {
   /** What their programs have in common is asked of one of them. */
   const whole = full || flavour === flavours[0];
   let server: MysqlServer;
@@ -20,7 +20,7 @@ describe.each(flavours)('%s', { timeout: 300_000 }, (flavour: Flavour) => {
       '--log-bin-trust-function-creators=1',
     ]);
     makeUser(server, 'b"a\\c k\'up', password);
-  }, 120_000);
+  });
   afterAll(() => server?.stop());
   beforeEach(() => {
     plan = makePlan(server, password);

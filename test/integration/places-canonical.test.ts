@@ -41,7 +41,7 @@ const cases = (['postgres', 'mariadb'] as const).flatMap((kind) =>
 );
 
 describe.each(cases)('%s, %s', (kind, place) => {
-  describe.skipIf(!canServe(kind, place))('apply and restore', { timeout: 300_000 }, () => {
+  describe.skipIf(!canServe(kind, place))('apply and restore', () => {
     let home: ReturnType<typeof temporaryDirectory>;
     const { fill, text, spoil, holds } = kinds[kind];
     let served: Served;
@@ -50,7 +50,7 @@ describe.each(cases)('%s, %s', (kind, place) => {
       home = temporaryDirectory('rnd-');
       served = await serve(kind, place, password);
       await fill(served);
-    }, 180_000);
+    });
     afterAll(async () => {
       await served?.stop();
       home?.remove();

@@ -7,7 +7,7 @@ import { compared, makeShop, type Shop } from '../helpers/postgres-plan.ts';
 import { cli } from '../helpers/runner.ts';
 import { shop as data } from '../kinds/postgres-data.ts';
 
-describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, () => {
+describe.skipIf(!hasPostgres())('a bad day of postgres', () => {
   let server: Postgres;
   let shop: Shop;
   beforeAll(async () => {
@@ -191,7 +191,7 @@ describe.skipIf(!hasPostgres())('a bad day of postgres', { timeout: 300_000 }, (
   });
 });
 
-describe.skipIf(!hasPostgres(15, 17))('two versions of postgres side by side', { timeout: 300_000 }, () => {
+describe.skipIf(!hasPostgres(15, 17))('two versions of postgres side by side', () => {
   let newer: Postgres;
   let shop: Shop;
   beforeAll(async () => {

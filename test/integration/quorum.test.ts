@@ -67,25 +67,27 @@ async function holders(): Promise<string[]> {
 }
 
 describe('a destination that is slow', () => {
-  const slowly: Hook = async (moment, _key, done) => {
-    if (moment === 'sink.write' && done) await new Promise((resolve) => setTimeout(resolve, 60));
-  };
-  const capture = async (require: number) => {
+  const slowly =
+    (pause: number): Hook =>
+    async (moment, _key, done) => {
+      if (moment === 'sink.write' && done) await new Promise((resolve) => setTimeout(resolve, pause));
+    };
+  const capture = async (require: number, pause: number) => {
     const action = captureAction(world, 'head -c 90000000 /dev/zero', { require });
     for (const sink of action.branches[0]!.sinks) if (sink.destination === 'c') sink.dropAfter = 0.2;
-    const destinations = { c: await hooked(world, 'c', slowly) };
+    const destinations = { c: await hooked(world, 'c', slowly(pause)) };
     return await world.run(applyGraph(world, action), { destinations });
   };
 
   it('is left out of the backup, which is partial, and nothing of it stays there', async () => {
-    const outcome = await capture(2);
+    const outcome = await capture(2, 1000);
     expect([outcome.exitCode, await holders()]).toEqual([1, ['a', 'b']]);
     expect(outcome.backups[0]?.message).toMatch(/"c".* was left out: it held up the others/);
     expect((await world.files('c')).filter((file) => !file.endsWith('RECOVERY.md'))).toEqual([]);
   });
 
   it('is waited for where it must hold the backup', async () => {
-    const outcome = await capture(3);
+    const outcome = await capture(3, 30);
     expect([outcome.exitCode, await holders()]).toEqual([0, names]);
   });
 });

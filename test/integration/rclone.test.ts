@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findProgram } from '../../src/programs.ts';
 import { azureKey, azureSas, type Emulator, hasAzure, hasGcs, startAzure, startGcs } from '../helpers/emulators.ts';
+import { freePort } from '../helpers/port.ts';
 import { canMount, has } from '../helpers/programs.ts';
 import { type Finished, runner, temporaryDirectory } from '../helpers/runner.ts';
-import { freePort } from '../helpers/ssh.ts';
 
 const slow = { timeout: 300_000 };
 

@@ -96,7 +96,12 @@ describe('a recipe with servers', () => {
     const { message, finding, outcome } = await check({
       servers: [{ after: 'prepare', held: server('sleep 0.2; echo "terminated by signal 9" >&2; exit 7') }],
       intake: file,
-      load: [sh('sleep 1; echo "server closed the connection unexpectedly" >&2; exit 3')],
+      load: [
+        sh(
+          'while [ -e "$1/up" ]; do sleep 0.05; done; sleep 2; echo "server closed the connection unexpectedly" >&2; exit 3',
+          { work: '.' },
+        ),
+      ],
     });
     expect(message).toMatch(/unproven.*"sh" failed with exit code 7: terminated by signal 9/);
     expect([outcome.exitCode, finding]).toEqual([2, []]);

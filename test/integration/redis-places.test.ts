@@ -61,7 +61,7 @@ describe.skipIf(!engine)('in a container', () => {
     await answering();
   };
   const answering = async () => {
-    for (let turn = 0; turn < 100 && !existsSync(join(data, 's')); turn += 1) await sleep(50);
+    for (let turn = 0; turn < 1200 && !existsSync(join(data, 's')); turn += 1) await sleep(50);
     for (let turn = 0; turn < 100 && cli('PING') !== 'PONG'; turn += 1) await sleep(50);
   };
   const cli = (...words: string[]) =>
@@ -93,9 +93,9 @@ describe.skipIf(!engine)('in a container', () => {
     expect(await seen(fingerprint)).toBe(before);
     // A pause of a second, between two looks at whether we live, may outlast what it guarded.
     const others = () => container.processes().filter((line) => !/redis-server|init/.test(line));
-    for (let turn = 0; turn < 50 && others().length > 0; turn += 1) await sleep(100);
+    for (let turn = 0; turn < 300 && others().length > 0; turn += 1) await sleep(100);
     expect(others()).toEqual([]);
-  }, 120_000);
+  });
 
   it('is proven in a throw-away container, and has no connection of ours when the runner was killed', async () => {
     await start(['--rdb-key-save-delay', '200']);
@@ -116,13 +116,13 @@ describe.skipIf(!engine)('in a container', () => {
       env: { PATH: process.env.PATH, HOME: place.path, REDIS_PASSWORD: password, ...engine!.env },
       stdio: 'ignore',
     });
-    for (let turn = 0; turn < 200 && !others().some((line) => line.includes('flags=S')); turn += 1) await sleep(100);
+    for (let turn = 0; turn < 600 && !others().some((line) => line.includes('flags=S')); turn += 1) await sleep(100);
     expect(others()).toEqual([expect.stringContaining('flags=S')]);
     child.kill('SIGKILL');
     const killed = Date.now();
-    while (others().length > 0 && Date.now() - killed < 10_000) await sleep(100);
+    while (others().length > 0 && Date.now() - killed < 60_000) await sleep(100);
     expect(others()).toEqual([]);
-  }, 120_000);
+  });
 
   it('saves by itself, and its volume gets the dump while it stands still, log of writes and all', async () => {
     await start(['--appendonly', 'yes']);
@@ -145,7 +145,7 @@ describe.skipIf(!engine)('in a container', () => {
     engine!.docker(['restart', '--time=5', container.name]);
     await answering();
     expect(await seen(fingerprint)).toBe(before);
-  }, 120_000);
+  });
 });
 
 describe.skipIf(!hasRedis() || !hasSshd())('over ssh', () => {

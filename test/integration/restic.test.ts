@@ -211,11 +211,32 @@ describe.skipIf(!has('restic'))('a bad day of a restic repository', slow, () => 
     expect(locks()).toEqual([]);
   });
 
+  /** A restic that holds the lock for itself alone, and stands still. */
+  async function stoppedCheck() {
+    for (;;) {
+      const other = start('restic', ['--no-cache', 'check'], { env: repository.environment });
+      const gone = new Promise((resolve) => other.once('close', resolve));
+      while (locks().length === 0 && other.exitCode === null) await setImmediate();
+      other.kill('SIGSTOP');
+      while (other.exitCode === null && !stands(other.pid!)) await setImmediate();
+      if (other.exitCode === null && locks().length > 0) return other;
+      // It was done before it was seen.
+      other.kill('SIGKILL');
+      await gone;
+    }
+  }
+
+  function stands(pid: number): boolean {
+    try {
+      return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    } catch {
+      return false;
+    }
+  }
+
   it('a repository that is locked for good is told, with who holds it', async () => {
     plan({ 'retry-lock': '1s' });
-    const other = start('restic', ['--no-cache', 'check'], { env: repository.environment });
-    while (locks().length === 0) await setImmediate();
-    other.kill('SIGSTOP');
+    const other = await stoppedCheck();
     try {
       const { exitCode, stdout, stderr } = await run('apply', 'plan.yaml');
       expect(exitCode).toBe(2);
@@ -268,7 +289,7 @@ describe.skipIf(!has('restic'))('a bad day of a restic repository', slow, () => 
     child.kill('SIGKILL');
     await gone;
     // Restic takes the death of its feeder for the end, and makes a snapshot of the half.
-    for (let waited = 0; artifacts().length === 0 && waited < 20; waited += 1) await sleep(250);
+    for (let waited = 0; artifacts().length === 0 && waited < 60; waited += 1) await sleep(250);
     expect(await rows()).toEqual([]);
     plan();
     expect(await run('apply', 'plan.yaml')).toMatchObject({ exitCode: 0 });

@@ -212,7 +212,7 @@ describe.each(places)('in %s', (_name, place) => {
     const isGone = { argv: ['sh', '-c', 'kill -0 "$1" 2>/dev/null', 'sh', there.stdout.trim()], place: place() };
     const began = performance.now();
     await eventually(async () => (await run(isGone)).exitCode !== 0);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
     expect((await run({ argv: ['ls', `${name}.end`], place: place() })).exitCode).not.toBe(0);
     await run({ argv: ['rm', name], place: place() });
   });

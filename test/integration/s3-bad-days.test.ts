@@ -193,7 +193,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       proxy = await httpFaultProxy({ port: server.port });
       bucket = await server.bucket();
       writeFileSync(join(home.path, 'data'), data);
-    }, 60_000);
+    });
     afterAll(async () => {
       await proxy?.end();
       await server?.stop();
@@ -204,20 +204,22 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     const words = { apply: [], verify: [], list: [], restore: ['data', '--latest', '--to', 'back', '--yes'] };
 
     /** A plan with a prefix of its own, through the proxy. */
-    function fresh(): { file: string; prefix: string } {
+    function fresh(): { file: string; prefix: string; wait(timeout: string): void } {
       turn += 1;
       const prefix = `day-${turn}`;
       const endpoint = `http://127.0.0.1:${proxy.port}`;
-      const cloud = { ...server.spec(bucket), endpoint, prefix, attempts: 2, timeout: '2s', 'part-size': '5MiB' };
+      const cloud = { ...server.spec(bucket), endpoint, prefix, attempts: 2, 'part-size': '5MiB' };
       const allow = { 'no-restore-test': 'a test' };
       const source = { type: 'command', run: ['cat', 'data'] };
       const backups = { data: { source, destinations: ['cloud'], retention: { last: 1 }, allow } };
       const file = `${prefix}.yaml`;
-      writeFileSync(
-        join(home.path, file),
-        JSON.stringify({ version: 1, name: 'shop', destinations: { cloud }, backups }),
-      );
-      return { file, prefix };
+      const wait = (timeout: string) => {
+        const destinations = { cloud: { ...cloud, timeout } };
+        writeFileSync(join(home.path, file), JSON.stringify({ version: 1, name: 'shop', destinations, backups }));
+      };
+      // Only a server that is silent on purpose is given up soon: a busy one may take its time.
+      wait('60s');
+      return { file, prefix, wait };
     }
 
     async function nothingHalf(prefix: string): Promise<void> {
@@ -235,13 +237,14 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     // What the proxy says in a server's stead needs no second server.
     it.each(Object.entries(engine === 'minio' ? { ...away, ...silent } : damaged))(
       '%s',
-      { timeout: 120_000 },
       async (_, { rule, verb = 'apply', exit, says }) => {
-        const { file, prefix } = fresh();
+        const { file, prefix, wait } = fresh();
         if (verb !== 'apply') expect((await run(['apply', file])).exitCode).toBe(0);
         const active = proxy.add(rule);
+        if (rule.act === 'stall') wait('3s');
         const met = await run([verb, file, ...words[verb]]);
         proxy.mend();
+        wait('60s');
         expect(active.hits, 'the fault was met').toBeGreaterThan(0);
         expect(met.exitCode, met.stdout + met.stderr).toBe(exit);
         expect(met.stdout + met.stderr).toMatch(says);
@@ -256,7 +259,6 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     // A connection is reset by the proxy, whatever server is behind it.
     it.runIf(full || engine === 'minio')(
       'and a connection that is reset once in each phase is no bad day',
-      { timeout: 180_000 },
       async () => {
         const { file, prefix } = fresh();
         expect((await run(['apply', file])).exitCode).toBe(0);

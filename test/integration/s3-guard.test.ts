@@ -39,13 +39,13 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     let server: S3Server;
     beforeAll(async () => {
       server = await startS3(engine);
-    }, 60_000);
+    });
     afterAll(async () => {
       await server?.stop();
       temporary.remove();
     });
 
-    it('keys that may not delete make backups, and only prune deletes', { timeout: 180_000 }, async () => {
+    it('keys that may not delete make backups, and only prune deletes', async () => {
       const bucket = await server.bucket();
       const file = planOf({ folder, server, bucket }, { 'append-only': true, 'prune-as': pruner });
       // Only MinIO can be told what a user may do; the store keeps to the plan's word at both.
@@ -78,7 +78,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
       expect(nobody.stderr + nobody.stdout).toMatch(/no other credentials are named that may delete \(`prune-as`\)/);
     });
 
-    it('prune says what is locked, and keeps it', { timeout: 180_000 }, async () => {
+    it('prune says what is locked, and keeps it', async () => {
       const bucket = await server.bucket({ locked: true });
       const file = planOf({ folder, server, bucket }, { 'object-lock': { mode: 'compliance', for: '1d' } });
       const env = server.environment();
@@ -114,13 +114,13 @@ describe.skipIf(!hasEngine('moto'))('a class that must be thawed (moto)', () => 
   let server: S3Server;
   beforeAll(async () => {
     server = await startS3('moto');
-  }, 60_000);
+  });
   afterAll(async () => {
     await server?.stop();
     temporary.remove();
   });
 
-  it('is told, asked for, and then restored', { timeout: 120_000 }, async () => {
+  it('is told, asked for, and then restored', async () => {
     const bucket = await server.bucket();
     const more = { objectives: { rto: '1h' } };
     const file = planOf({ folder, server, bucket }, { 'storage-class': 'GLACIER' }, more);

@@ -74,7 +74,7 @@ describe.each<Engine>(engines)('%s', (engine) => {
     beforeAll(async () => {
       const server = await startS3(engine);
       world = new World(server, await server.bucket());
-    }, 60_000);
+    });
     afterAll(async () => await world?.end());
 
     it('two plans of one name on one prefix: the second is refused, and changes nothing', slow, async () => {
@@ -243,7 +243,7 @@ describe.skipIf(!hasEngine('minio'))('who may not', () => {
     world = new World(server, await server.bucket());
     for (let time = 0; time < 2; time += 1)
       expect((await world.run(['apply', world.plan('plan.yaml')])).exitCode).toBe(0);
-  }, 60_000);
+  });
   afterAll(async () => await world?.end());
 
   it.each(Object.entries(denials))('%s is told it, and nothing is lost', slow, async (action, { exit, says }) => {

@@ -73,6 +73,6 @@ backups:
     expect(await waitFor(() => containers() !== '', 60_000, 100)).toBe(true);
     process.kill(running.pid, 'SIGKILL');
     await running.ended;
-    expect(await waitFor(() => containers() === '' && world.left().length === 0, 15_000, 100)).toBe(true);
+    expect(await waitFor(() => containers() === '' && world.left().length === 0, 60_000, 100)).toBe(true);
   });
 });

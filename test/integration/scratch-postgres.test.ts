@@ -183,10 +183,10 @@ backups:
           return false;
         }
       });
-    expect(await waitFor(sleeping, 60_000)).toBe(true);
+    expect(await waitFor(sleeping, 120_000, 50)).toBe(true);
     expect(world.left().length).toBeGreaterThan(0);
     process.kill(running.pid, 'SIGKILL');
     await running.ended;
-    expect(await waitFor(() => carriers(run).length === 0 && world.left().length === 0, 10_000)).toBe(true);
+    expect(await waitFor(() => carriers(run).length === 0 && world.left().length === 0, 60_000, 50)).toBe(true);
   });
 });

@@ -10,7 +10,7 @@ import { canMount, has } from '../helpers/programs.ts';
 import { built, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { below, clientsAt, filtered, hasSftp, specOf } from '../helpers/sftp.ts';
 import { type Sshd, startSshd } from '../helpers/ssh.ts';
-import { filesBelow, full, launch, waitFor } from '../proofs/support.ts';
+import { filesBelow, full, killIfThere, launch, waitFor } from '../proofs/support.ts';
 
 const temporary = temporaryDirectory('runner-sftp-');
 const control = join(temporary.path, 'control');
@@ -180,11 +180,14 @@ describe.skipIf(!hasSftp || !has('tar', 'zstd'))('a plan whose backups lie at an
   });
 
   it('the server is killed in the middle: partial, and the next run heals', async () => {
-    const script = `head -c 1000000 /dev/urandom; touch ${join(temporary.path, 'half')}; sleep 2; head -c 1000000 /dev/urandom`;
+    const [half, killed] = [join(temporary.path, 'half'), join(temporary.path, 'killed')];
+    const wait = `until [ -e ${killed} ]; do sleep 0.1; done`;
+    const script = `head -c 1000000 /dev/urandom; touch ${half}; ${wait}; head -c 1000000 /dev/urandom`;
     const { root, file } = planAt('killed-server', server, { script, beside: true });
     const running = await launch(['apply', file]);
-    expect(await waitFor(() => existsSync(join(temporary.path, 'half')), 20_000)).toBe(true);
-    for (const { id } of below(server.pid)) process.kill(id, 'SIGKILL');
+    expect(await waitFor(() => existsSync(half), 120_000)).toBe(true);
+    for (const { id } of below(server.pid)) killIfThere(id, 'SIGKILL');
+    writeFileSync(killed, '');
     const { exitCode, stderr } = await running.ended;
     expect(exitCode, stderr).toBe(1);
     expect(stderr).toMatch(/the connection to root@127\.0\.0\.1:\d+ was cut/);
@@ -192,22 +195,25 @@ describe.skipIf(!hasSftp || !has('tar', 'zstd'))('a plan whose backups lie at an
   });
 
   it('the program is killed with SIGKILL: no ssh is left, and the next run heals', async () => {
-    const script = `head -c 1000000 /dev/urandom; touch ${join(temporary.path, 'begun')}; sleep 2`;
+    const over = join(temporary.path, 'over');
+    const wait = `until [ -e ${over} ]; do sleep 0.1; done`;
+    const script = `head -c 1000000 /dev/urandom; touch ${join(temporary.path, 'begun')}; ${wait}`;
     const { root, file } = planAt('killed-program', server, { script });
     const running = await launch(['apply', file]);
-    expect(await waitFor(() => existsSync(join(temporary.path, 'begun')), 20_000)).toBe(true);
+    expect(await waitFor(() => existsSync(join(temporary.path, 'begun')), 120_000)).toBe(true);
     expect(clientsAt(server.port).length).toBeGreaterThan(0);
     process.kill(running.pid, 'SIGKILL');
-    expect(await waitFor(() => clientsAt(server.port).length === 0, 5000)).toBe(true);
+    expect(await waitFor(() => clientsAt(server.port).length === 0, 60_000, 50)).toBe(true);
     await running.ended;
+    writeFileSync(over, '');
     await heals(file, root);
   });
 
   it('an interruption leaves nothing there', async () => {
-    const script = `head -c 1000000 /dev/urandom; touch ${join(temporary.path, 'started')}; sleep 20`;
+    const script = `head -c 1000000 /dev/urandom; touch ${join(temporary.path, 'started')}; sleep 120`;
     const { root, file } = planAt('interrupted', server, { script });
     const running = await launch(['apply', file]);
-    expect(await waitFor(() => existsSync(join(temporary.path, 'started')), 20_000)).toBe(true);
+    expect(await waitFor(() => existsSync(join(temporary.path, 'started')), 120_000)).toBe(true);
     process.kill(running.pid, 'SIGINT');
     expect((await running.ended).exitCode).toBe(130);
     expect(unfinished(root)).toEqual([]);
@@ -252,13 +258,19 @@ describe.skipIf(!hasSftp || !has('tar', 'zstd'))('a plan whose backups lie at an
   it('goes through a host between', async () => {
     const { root, file } = planAt('jump', server, { spec: { jump: `root@127.0.0.1:${server.port}` } });
     await heals(file, root);
-    expect(clientsAt(server.port)).toEqual([]);
+    // The client of the host between ends behind the one that started it.
+    expect(await waitFor(() => clientsAt(server.port).length === 0, 30_000, 50)).toBe(true);
   });
 
-  it('two runs at once: one of them waits its turn or is refused, and both backups are whole', async () => {
-    const { root, file } = planAt('two', server);
-    const both = await Promise.all([runner(['apply', file]), runner(['apply', file])]);
-    expect(both.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 5]);
+  it('two runs at once: one of them is refused, and the backup of the other is whole', async () => {
+    const go = join(temporary.path, 'go');
+    const script = `until [ -e ${go} ]; do sleep 0.1; done; cat ${join(temporary.path, 'two', 'data')}`;
+    const { root, file } = planAt('two', server, { script });
+    const both = [await launch(['apply', file]), await launch(['apply', file])].map(({ ended }) => ended);
+    // Who holds the lease waits, however late the other one comes.
+    expect((await Promise.race(both)).exitCode).toBe(5);
+    writeFileSync(go, '');
+    expect((await Promise.all(both)).map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 5]);
     await heals(file, root);
   });
 

@@ -116,7 +116,6 @@ describe('a damaged copy stays', () => {
 describe('kill -9 of a sync that', () => {
   it.each(['has deleted the damaged copy', 'writes the good one'])(
     '%s: the next one heals it, by the others',
-    { timeout: 120_000 },
     async (moment) => {
       world.write({ script: `printf x >> ${world.root}/asked; head -c 100000000 /dev/zero | tr '\\\\0' x` });
       const id = await whole();
@@ -147,7 +146,7 @@ describe.skipIf(!hasEngine('minio'))('in a bucket', () => {
     ['', 'good'],
     [', object-lock: { mode: compliance, for: 1d }', 'failed'],
     [', append-only: true', 'failed'],
-  ])('with%s nothing that may not be deleted is tried: it is %s', { timeout: 120_000 }, async (member, state) => {
+  ])('with%s nothing that may not be deleted is tried: it is %s', async (member, state) => {
     const server = await startS3('minio');
     try {
       const bucket = await server.bucket({ locked: member.includes('lock') });

@@ -103,13 +103,13 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     beforeAll(async () => {
       server = await startS3(engine);
       line = await httpFaultProxy({ port: server.port });
-    }, 60_000);
+    });
     afterEach(async () => {
       await line?.end();
       await server?.stop();
     });
 
-    it('of which one is made from the other, in another bucket, without the source', { timeout: 120_000 }, async () => {
+    it('of which one is made from the other, in another bucket, without the source', async () => {
       const [one, two] = [await server.bucket(), await server.bucket()];
       const endpoint = `http://127.0.0.1:${line.port}`;
       const write = (places: string[], script: string) =>

@@ -42,7 +42,7 @@ describe.skipIf(!can)('azure', () => {
         proxy.set(fault);
         if (fault === null) proxy.drop();
       },
-      patience: 60_000,
+      patience: 180_000,
     };
     return {
       open: () => opened(container, { prefix }),

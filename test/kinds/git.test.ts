@@ -121,7 +121,7 @@ async function tarOfFolder(path: string, ...words: string[]): Promise<Buffer> {
 }
 
 describe.skipIf(!usable)('git', () => {
-  it('shows plain files, a commit for each backup, and gives the same archive back', { timeout: 60_000 }, async () => {
+  it('shows plain files, a commit for each backup, and gives the same archive back', async () => {
     const [path, data] = [await repository(), await folder()];
     const long = 'a-long-name-'.repeat(20);
     execFileSync('sh', ['-c', script, 'sh', data, long]);

@@ -59,20 +59,20 @@ describe('a process that works on a network file system', () => {
     await destination.write('a', Buffer.from('x'));
     expect(helpers(root)).toHaveLength(1);
     await destination.close();
-    expect(await waitFor(() => helpers(root).length === 0, 5000)).toBe(true);
+    expect(await waitFor(() => helpers(root).length === 0, 30_000)).toBe(true);
     await expect(destination.stat('a')).rejects.toThrow(/closed/);
   });
 
   it('that hangs is left behind, whatever it was doing, and nothing is tried there again', async () => {
     const root = await folder();
     await opened(root).write('there', Buffer.alloc(3_000_000));
-    const destination = opened(root, 1);
+    const destination = opened(root, 6);
     const sink = await destination.put('new', 'one');
     const stream = await destination.get('there');
     const [helper] = helpers(root).toReversed();
     for (const pid of helpers(root)) process.kill(pid, 'SIGSTOP');
     const began = performance.now();
-    const sentence = /^Destination nas: .* has not answered for 1s: its file system \(nfs4\) hangs\. Look whether/;
+    const sentence = /^Destination nas: .* has not answered for 6s: its file system \(nfs4\) hangs\. Look whether/;
     const asked: (() => Promise<unknown>)[] = [
       () => sink.write([Buffer.from('y')]),
       () => destination.read('there', 100),
@@ -87,9 +87,10 @@ describe('a process that works on a network file system', () => {
         for await (const _ of stream);
       })(),
     ).rejects.toThrow(sentence);
-    expect(performance.now() - began).toBeLessThan(4000);
+    // One after the other they would take 42 s.
+    expect(performance.now() - began).toBeLessThan(30_000);
     await destination.close();
-    expect(await waitFor(() => !helpers(root).includes(helper!), 5000)).toBe(true);
+    expect(await waitFor(() => !helpers(root).includes(helper!), 30_000)).toBe(true);
     for (const pid of helpers(root)) process.kill(pid, 'SIGKILL');
   });
 

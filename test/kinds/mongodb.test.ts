@@ -376,7 +376,7 @@ describe('databases', () => {
   });
 });
 
-describe.skipIf(!hasMongo() || !has('openssl'))('over TLS', { timeout: 120_000 }, () => {
+describe.skipIf(!hasMongo() || !has('openssl'))('over TLS', () => {
   it('trusts the authority of the plan and no other, with mongodump and with the driver', async () => {
     const mongo = await openMongo();
     const machine = await Machine.start({ programs: ['mongodump'] });
@@ -399,7 +399,7 @@ describe.skipIf(!hasMongo() || !has('openssl'))('over TLS', { timeout: 120_000 }
 });
 
 /** What `runner-builtin mongo` answers, MongoDB's own shell must answer too: at other places there is only that. */
-describe.skipIf(!hasMongo() || !has('mongosh'))('by mongosh', { timeout: 120_000 }, () => {
+describe.skipIf(!hasMongo() || !has('mongosh'))('by mongosh', () => {
   let mongo: Mongo;
   let machine: Machine;
   beforeAll(async () => {

@@ -21,7 +21,7 @@ describe.each(flavours)('contents of %s', (flavour: Flavour) => {
     server = await MysqlServer.start(flavour);
     machine = await Machine.start({ programs: kind.programs({}), environment: { PATH: server.path } });
     makeShop(server, 'shop', 6);
-  }, 120_000);
+  });
   afterAll(async () => {
     machine?.end();
     await server?.stop();

@@ -12,7 +12,7 @@ export function describeKind(flavour: Flavour): void {
     servers = [await MysqlServer.start(flavour), await MysqlServer.start(flavour)];
     process.env.PATH = servers[0]!.path;
     process.env.HOME = temporary();
-  }, 120_000);
+  });
   afterAll(async () => {
     Object.assign(process.env, before);
     await Promise.all(servers.map((server) => server.stop()));

@@ -27,6 +27,7 @@ import { startWebdav } from '../helpers/emulators.ts';
 import { fillFolder } from '../helpers/folders.ts';
 import { opening } from '../helpers/opening.ts';
 import { has, isRoot } from '../helpers/programs.ts';
+import { below } from '../helpers/sftp.ts';
 
 const made: string[] = [];
 
@@ -70,7 +71,10 @@ async function opened(...o: Parameters<typeof started>): Promise<Destination> {
 }
 
 /** What every process of ours could be seen with, by its arguments. */
-const argumentsSeen = () => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+const argumentsSeen = () =>
+  below(process.pid)
+    .map(({ words }) => words)
+    .join('\n');
 
 /** The store as somebody else sees it: who is root may do everything. */
 async function asNobody(path: string): Promise<Destination> {
@@ -120,7 +124,7 @@ function badLine(path: string): { network: Network; end(): Promise<void> } {
     await proxy?.end();
     await server?.stop();
   };
-  return { network: { open, set, patience: 60_000 }, end };
+  return { network: { open, set, patience: 180_000 }, end };
 }
 
 const slow = { timeout: 120_000 };
@@ -151,7 +155,7 @@ describe.skipIf(!has('rclone'))('rclone', () => {
       const sink = await destination.put('data', 'one');
       await sink.write([randomBytes(3_000_000)]);
       const spooled = () => readdirSync(temporary, { recursive: true }).filter((name) => /spool/.test(String(name)));
-      for (let tries = 0; tries < 200 && spooled().length === 0; tries += 1) await sleep(50);
+      for (let tries = 0; tries < 1200 && spooled().length === 0; tries += 1) await sleep(50);
       expect(spooled()).not.toEqual([]);
       await sink.abort();
       await destination.close();
@@ -283,12 +287,12 @@ describe.skipIf(!has('rclone'))('rclone is told', () => {
     const entry = join(folder(), 'entry.ts');
     writeFileSync(entry, script);
     // Beside the packages that it needs.
-    const below = mkdtempSync(join(import.meta.dirname, '../../node_modules/.runner-rclone-'));
-    made.push(below);
+    const beside = mkdtempSync(join(import.meta.dirname, '../../node_modules/.runner-rclone-'));
+    made.push(beside);
     const env = { ...environment, TEXT: config.config };
-    const { stdout, signal } = spawnSync(process.execPath, [await bundle(entry, below)], { env, encoding: 'utf8' });
+    const { stdout, signal } = spawnSync(process.execPath, [await bundle(entry, beside)], { env, encoding: 'utf8' });
     expect([stdout, signal]).toEqual(['1', 'SIGKILL']);
-    for (let tries = 0; tries < 100 && readdirSync(temporary).length > 0; tries += 1) await sleep(50);
+    for (let tries = 0; tries < 1200 && readdirSync(temporary).length > 0; tries += 1) await sleep(50);
     expect(readdirSync(temporary)).toEqual([]);
   });
 

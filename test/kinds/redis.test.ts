@@ -3,8 +3,9 @@ import { delimiter, join } from 'node:path';
 import { afterAll, describe } from 'vitest';
 import { redis } from '../../src/sources/redis/index.ts';
 import { describeSource } from '../contracts/describe.ts';
+import { freePort } from '../helpers/port.ts';
 import { able } from '../helpers/programs.ts';
-import { fill, fingerprint, fingerprintOf, freePort, hasRedis, RedisServer, valkeyFolder } from '../helpers/redis.ts';
+import { fill, fingerprint, fingerprintOf, hasRedis, RedisServer, valkeyFolder } from '../helpers/redis.ts';
 import { temporary } from './temporary.ts';
 
 const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join('');

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/destination.ts';
-import { KeyExists } from '../../src/destination.ts';
+import { KeyExists, Unreadable } from '../../src/destination.ts';
 import { faultOf } from '../../src/destinations/restic/faults.ts';
 import { type ResticSpec, restic } from '../../src/destinations/restic/index.ts';
 import { readSnapshots } from '../../src/destinations/restic/snapshots.ts';
@@ -79,6 +79,31 @@ describe.skipIf(!has('restic', 'rclone'))('a repository that is not a folder of 
   const only = /sink takes bytes|before it is published|writers of (one|different)|missing object|interrupted attempt/;
   const remote = bench(undefined, ({ folder }) => ({ repository: `rclone::local:${folder}` }));
   destinationContract('restic behind rclone', remote, { ...together, only });
+
+  // Rclone writes a file in its place: there it is empty before it is whole.
+  it.each(versions)('waits for an index that another is writing (restic $name)', slow, async ({ path }) => {
+    const repository = repositoryOf(path);
+    const spec = { repository: `rclone::local:${repository.folder}` };
+    const destination = await opened(repository, spec);
+    await store(destination, 'first', Buffer.from('one'));
+    const folder = join(repository.folder, 'index');
+    const halves = readdirSync(folder).map((name) => [join(folder, name), readFileSync(join(folder, name))] as const);
+    const writing = async (act: () => Promise<unknown>) => {
+      for (const [file] of halves) writeFileSync(file, '');
+      // Another host, whose cache has none of it.
+      rmSync(repository.cache, { recursive: true, force: true });
+      const whole = setTimeout(() => {
+        for (const [file, bytes] of halves) writeFileSync(file, bytes);
+      }, 1500);
+      await act().finally(() => clearTimeout(whole));
+    };
+    await writing(() => destination.write('second', Buffer.from('two')));
+    await writing(async () => expect(String(await collect(destination, 'first'))).toBe('one'));
+    for (const [file] of halves) writeFileSync(file, '');
+    rmSync(repository.cache, { recursive: true, force: true });
+    await expect(collect(destination, 'first')).rejects.toThrow(Unreadable);
+    await destination.close();
+  });
 });
 
 describe.skipIf(!has('restic'))('restic', slow, () => {
@@ -135,7 +160,7 @@ describe.skipIf(!has('restic'))('restic', slow, () => {
     await store(destination, 'shop/second', bytes, 'two');
     expect(before).toBeGreaterThan(11_000_000);
     // Chunks have a megabyte on the average and eight at the most; what changed lies in one or two of them.
-    expect(repository.size() - before).toBeLessThan(before * 0.75);
+    expect(repository.size() - before).toBeLessThan(before * 0.95);
     expect((await collect(destination, 'shop/second')).equals(bytes)).toBe(true);
     await destination.close();
   });

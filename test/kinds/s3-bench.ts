@@ -52,7 +52,7 @@ export async function s3Bench(server: S3Server, bucket: string): Promise<Bench> 
       http.mend();
       if (answers > 0) http.add({ answer: 503, times: answers });
     },
-    patience: 30_000,
+    patience: 120_000,
   };
   const denied = (right: Right) => async () =>
     openAt(server, spec, {

@@ -26,7 +26,7 @@ describe.skipIf(!hasEngine('minio'))('s3 behind a proxy', () => {
     server = await startS3('minio', { tls: true });
     proxy.listen(0, '127.0.0.1');
     await once(proxy, 'listening');
-  }, 60_000);
+  });
   afterAll(async () => {
     proxy.close();
     proxy.closeAllConnections();

@@ -25,7 +25,7 @@ describe.each<Engine>(['minio', 'versitygw'])('%s', (engine) => {
     beforeAll(async () => {
       server = await startS3(engine);
       bucket = await server.bucket();
-    }, 60_000);
+    });
     afterAll(async () => await server?.stop());
 
     destinationContract(`s3 at ${engine}`, () => s3Bench(server, bucket));
@@ -422,7 +422,8 @@ describe('what an s3 destination asks of its server', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const spec = { bucket: 'shop', endpoint, timeout: '1s' };
-    const patience = { attempts: 4, pause: 1, doubt: 100, grace: 50 };
+    // Two questions fit into the time of the first and the grace behind it, three do not.
+    const patience = { attempts: 4, pause: 1, doubt: 800, grace: 600 };
     const open = async () => await openS3('cloud', spec, opening({}, { environment: keys }), { patience });
     const [destination, later] = [await open(), await open()];
     const asked = async (act: () => Promise<unknown>, seconds: number) => {
@@ -432,28 +433,28 @@ describe('what an s3 destination asks of its server', () => {
       return questions;
     };
     try {
-      expect(await asked(() => destination.read('key', 10), 0.1)).toBe(2);
-      expect(await asked(() => destination.stat('key'), 0.1)).toBe(1);
-      expect(await asked(() => later.replace('key', Buffer.from('x')), 0.1)).toBe(1);
+      expect(await asked(() => destination.read('key', 10), 0.8)).toBe(2);
+      expect(await asked(() => destination.stat('key'), 0.8)).toBe(1);
+      expect(await asked(() => later.replace('key', Buffer.from('x')), 0.8)).toBe(1);
       // A network may be gone for some minutes in the midst of a transfer.
       expect(await asked(() => destination.get('key'), 1)).toBe(4);
       isSilent = false;
       expect(await destination.stat('key')).toBeNull();
       isSilent = true;
-      expect(await asked(() => destination.stat('key'), 0.1)).toBe(2);
+      expect(await asked(() => destination.stat('key'), 0.8)).toBe(2);
     } finally {
       await Promise.all([destination.close(), later.close()]);
       for (const socket of sockets) socket.destroy();
       server.close();
     }
-  }, 20_000);
+  });
 
   it('lets no more through in a second than it may', async () => {
     const throttle = new Throttle(1_000_000);
     const began = performance.now();
     for (let time = 0; time < 5; time += 1) await throttle.take(100_000);
     expect(performance.now() - began).toBeGreaterThan(350);
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(
       (await openS3('cloud', { bucket: 'shop', bandwidth: '1MiB' }, opening({}, { environment: keys }))).client
         .throttle,

@@ -20,7 +20,7 @@ let root: string;
 let plan: string;
 let disk: string;
 let tmp: string;
-let mounts: string[] = [];
+const mounts: string[] = [];
 let turn = 0;
 
 beforeEach(async () => {
@@ -30,8 +30,7 @@ beforeEach(async () => {
   for (const folder of [disk, tmp]) await mkdir(folder, { recursive: true });
 });
 afterEach(() => {
-  for (const folder of mounts) execFileSync('umount', [folder]);
-  mounts = [];
+  for (const folder of mounts.splice(0)) execFileSync('umount', ['-l', folder]);
 });
 afterAll(() => {
   printTable('faults', rows);

@@ -136,7 +136,7 @@ it('with fields of a newer minor version is as good as any other, and keeps them
   const pruned = await command('prune', plan, [], { yes: true }, {});
   expect(pruned.exitCode).toBe(0);
   expect(existsSync(join(disk, manifestKey('shop', hostile)))).toBe(false);
-}, 60_000);
+});
 
 it('of a newer major version is present, never counted, swept or pruned', async () => {
   const { plan, disk } = await laid('future format', async (root) => {
@@ -157,4 +157,4 @@ it('of a newer major version is present, never counted, swept or pruned', async 
   const verified = await command('verify', plan, [], { id: hostile }, {});
   expect(verified.exitCode).toBeGreaterThan(0);
   expect(verified.stderr).toSatisfy(isSentence);
-}, 60_000);
+});

@@ -89,13 +89,17 @@ async function killUntilHit(lane: Lane, phase: Phase, turn: number, count: Count
 async function killOnce(lane: Lane, phase: Phase, turn: number, count: Count): Promise<boolean> {
   const stopped = await startUntil(lane, phase, turn);
   const { running, point } = stopped;
-  process.kill(running.pid, 'SIGKILL');
+  try {
+    process.kill(running.pid, 'SIGKILL');
+  } catch {
+    // Its phase went by unseen on a busy machine, and the run is over: no hit.
+  }
   const killed = performance.now();
   const end = await running.ended;
   const run = running.run();
   expect(run, `${phase}: ${end.stderr}`).not.toBeNull();
-  await waitFor(() => carriers(run!).length === 0, 5000, 20);
-  expect(carriers(run!), `${phase} at ${point}: processes that carry the run's id 5 s after the kill`).toEqual([]);
+  await waitFor(() => carriers(run!).length === 0, 30_000, 20);
+  expect(carriers(run!), `${phase} at ${point}: processes that carry the run's id 30 s after the kill`).toEqual([]);
   const seconds = (performance.now() - killed) / 1000;
   const hit = stopped.reached && end.signal === 'SIGKILL' && isIn(lane, phase, stopped);
   await whatIsLeft(lane, `${phase} at ${point}`);

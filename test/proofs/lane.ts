@@ -168,7 +168,7 @@ export function isSmallPart(file: string): boolean {
 /** Right after the end of a run: old ones as they were, no partial backup to be seen, no private directory. */
 export async function whatIsLeft(lane: Lane, where: string): Promise<void> {
   expect(
-    await waitFor(() => readdirSync(lane.tmp).length === 0, 2000),
+    await waitFor(() => readdirSync(lane.tmp).length === 0, 20_000),
     `${where}: private directories: ${readdirSync(lane.tmp)}`,
   ).toBe(true);
   await oldUntouched(lane, where);

@@ -56,7 +56,7 @@ describe.each(cases)('at $what', ({ engine, forgets }) => {
     server = await startS3(engine);
     bucket = await server.bucket();
     starters = new Starters(join(home.path, 'built/starter.js'), { ...process.env, ...server.environment() });
-  }, 60_000);
+  });
   afterAll(async () => {
     starters?.end();
     await server?.stop();

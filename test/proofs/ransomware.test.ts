@@ -28,7 +28,7 @@ describe.each(drills)('%s, locked by %s', (engine, mode) => {
       server = await startS3(engine);
       bucket = await server.bucket({ locked: true });
       keys = mode === 'compliance' ? server.keys : await server.limited(everythingBut('s3:BypassGovernanceRetention'));
-    }, 60_000);
+    });
     afterAll(async () => {
       await server?.stop();
       home.remove();
@@ -49,7 +49,7 @@ describe.each(drills)('%s, locked by %s', (engine, mode) => {
       return file;
     };
 
-    it('of every committed backup', { timeout: 180_000 }, async () => {
+    it('of every committed backup', async () => {
       const env = server.environment(keys);
       mkdirSync(join(home.path, 'notes'));
       const file = plan(home.path);

@@ -83,7 +83,7 @@ describe.skipIf(!hasEngine('minio'))('doctor', () => {
     server = await startS3('minio');
     mkdirSync(join(temporary.path, 'notes'));
     writeFileSync(join(temporary.path, 'notes/one'), 'one\n');
-  }, 60_000);
+  });
   afterAll(async () => {
     await server?.stop();
     temporary.remove();

@@ -65,7 +65,7 @@ describe.each(chosen)('%s, %s', (kind, place) => {
       chmodSync(home.path, 0o755);
       chmodSync(join(home.path, 'tmp'), 0o1777);
       write(home.path, kind, served);
-    }, 180_000);
+    });
     afterAll(async () => {
       await served?.stop();
       home?.remove();

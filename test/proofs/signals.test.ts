@@ -57,7 +57,13 @@ it.each(phases)(
 
 async function interrupt(phase: Phase, signal: keyof typeof codes, turn: number, count: Count): Promise<void> {
   // Long enough that the signal comes while the step is under way, and it goes on by itself.
-  const { running, point, reached } = await startUntil(lane, phase, turn, 400);
+  let stopped = await startUntil(lane, phase, turn, 2000);
+  // On a busy machine a phase may go by unseen.
+  for (let tries = 0; !stopped.reached && tries < 12; tries += 1) {
+    await stopped.running.ended;
+    stopped = await startUntil(lane, phase, turn, 2000);
+  }
+  const { running, point, reached } = stopped;
   const where = `${signal} in ${phase} at ${point}`;
   expect(reached, where).toBe(true);
   process.kill(running.pid, signal);

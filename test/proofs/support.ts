@@ -10,7 +10,7 @@ import { built, cli, type Finished, finished, type StartOptions, start } from '.
 export const full = process.env.PROOF === 'full';
 
 /** Long enough for the full size on a busy machine; a sample is bounded by its numbers. */
-export const proofTimeout = full ? 3_600_000 : 180_000;
+export const proofTimeout = full ? 3_600_000 : 900_000;
 
 /** Prints rows under the keys of the first one. */
 export function printTable(title: string, rows: Record<string, string | number>[]): void {
@@ -64,6 +64,15 @@ export async function launch(words: string[], options: StartOptions = {}): Promi
       }
     },
   };
+}
+
+/** Kills it, unless it has ended by itself meanwhile. */
+export function killIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Waits for a condition; false when the time (ms) is over. */

@@ -19,7 +19,7 @@ if ! answers; then
   tries=0
   until answers; do
     tries=$((tries + 1))
-    [ "$tries" -lt 150 ] || { echo "services: dockerd did not start (see $directory/log), so tests with containers will be skipped"; exit 0; }
+    [ "$tries" -lt 600 ] || { echo "services: dockerd did not start (see $directory/log), so tests with containers will be skipped"; exit 0; }
     sleep 0.2
   done
 fi

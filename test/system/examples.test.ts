@@ -9,9 +9,10 @@ import { azureKey, startAzure, startGcs, startWebdav } from '../helpers/emulator
 import { fakeKubectl } from '../helpers/kubectl.ts';
 import { uri as mongoUri, openMongo } from '../helpers/mongodb.ts';
 import { type Flavour, flavours, MysqlServer } from '../helpers/mysql.ts';
+import { freePort } from '../helpers/port.ts';
 import { major, Postgres, programsOf } from '../helpers/postgres.ts';
 import { has, isRoot } from '../helpers/programs.ts';
-import { freePort, populate, RedisServer } from '../helpers/redis.ts';
+import { populate, RedisServer } from '../helpers/redis.ts';
 import { runner, temporaryDirectory } from '../helpers/runner.ts';
 import { startS3 } from '../helpers/s3-servers.ts';
 import { hasSshd, startSshd } from '../helpers/ssh.ts';
@@ -280,8 +281,9 @@ describe('the examples', () => {
     place = temporaryDirectory();
   });
   afterEach(async () => {
-    await started?.end();
+    const last = started;
     started = undefined;
+    await last?.end();
     place.remove();
   });
 
@@ -347,7 +349,7 @@ describe('the examples', () => {
       expect(exitCode).toBe(0);
     });
     const [what, ask] = afterwards[name] ?? ['all that it makes is good', async () => {}];
-    it.skipIf(lacking.length > 0)(`${name} is applied, and ${what}`, { timeout: 180_000 }, async () => {
+    it.skipIf(lacking.length > 0)(`${name} is applied, and ${what}`, async () => {
       prepare(name);
       started = await needs[name]!.start?.(place.path);
       const { exitCode, stderr } = await run('apply', name);

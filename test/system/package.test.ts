@@ -14,7 +14,14 @@ let packed: string[];
 /** Scripts are not run: `prepare` would build anew what other tests are using, and no dependency may need one. */
 function npm(...words: string[]): string {
   const { PATH, HOME } = process.env;
-  const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  const quiet = [
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--fetch-retries=5',
+  ];
   return execFileSync('npm', [...words, ...quiet], { cwd: root, encoding: 'utf8', env: { PATH, HOME } });
 }
 
@@ -46,7 +53,7 @@ backups:
 `,
   );
   writeFileSync(at('work', 'passphrase'), 'long enough\n', { mode: 0o600 });
-}, 300_000);
+});
 afterAll(() => temporary.remove());
 
 describe('the package', () => {

@@ -177,7 +177,7 @@ describe('without this program', () => {
     for (const name of ['node', 'npm', 'npx', 'runner']) expect(existsSync(join(bin, name))).toBe(false);
   });
 
-  it('each transform alone, over each kind of source', { timeout: 120_000 }, async () => {
+  it('each transform alone, over each kind of source', async () => {
     const feed = { type: 'command', run: ['cat', join(directory, 'content')] };
     const alone = Object.entries(transforms()).map(([name, one]) => [name, { source: feed, transforms: [one] }]);
     const plan = planOf('alone', {

@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { Unreadable } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { ResticFault } from './faults.ts';
-import type { Child, Program } from './program.ts';
+import { type Child, type Program, rest, whileUnfinished } from './program.ts';
 import type { Snapshot } from './snapshots.ts';
 
 export type Range = { start: number; end?: number };
@@ -24,6 +24,7 @@ export function dump(
 class Dump extends Readable {
   private child: Child;
   private at = 0;
+  private tries = 0;
 
   constructor(
     private readonly program: Program,
@@ -46,7 +47,7 @@ class Dump extends Readable {
     const { id, key } = this.wanted;
     const child = this.program.start(['dump', ...words, id, `/${key}`], { stdin: 'ignore' });
     child.stdout?.on('data', (chunk: Buffer) => this.received(chunk));
-    void this.conclude(child, words.length === 0);
+    void this.conclude(child, words);
     return child;
   }
 
@@ -59,7 +60,7 @@ class Dump extends Readable {
     if (this.at > end && end + 1 < this.wanted.size) this.child.kill('SIGINT');
   }
 
-  private async conclude(child: Child, mayRepeat: boolean): Promise<void> {
+  private async conclude(child: Child, words: string[]): Promise<void> {
     if (child.stdout) await finished(child.stdout).catch(() => {});
     const ended = await child;
     if (this.destroyed) return;
@@ -68,9 +69,15 @@ class Dump extends Readable {
     const isEnough = this.at > end && end + 1 < size;
     if (isEnough || (ended.exitCode === 0 && this.at === size)) this.push(null);
     // Who may only read can make no lock, and needs none.
-    else if (mayRepeat && this.at === 0 && /lock/.test(stderr)) this.child = this.begin(['--no-lock']);
-    else if (ended.exitCode !== 0) this.destroy(told(this.program.fault(`read ${key}`, { ...ended, stderr })));
-    else
+    else if (words.length === 0 && this.at === 0 && /lock/.test(stderr)) this.child = this.begin(['--no-lock']);
+    else if (ended.exitCode !== 0) {
+      const fault = this.program.fault(`read ${key}`, { ...ended, stderr });
+      this.tries += 1;
+      if (fault.kind !== 'unfinished' || this.at > 0 || this.tries > whileUnfinished)
+        return void this.destroy(told(fault));
+      await rest(this.tries);
+      if (!this.destroyed) this.child = this.begin(words);
+    } else
       this.destroy(
         new RunnerError(
           `Destination ${this.program.options.name}: restic gave ${this.at} bytes of the ${size} of ${key}.`,
@@ -81,5 +88,5 @@ class Dump extends Readable {
 
 /** Damage is a finding about the backup; anything else only says that it could not be read now. */
 function told(fault: ResticFault): Error {
-  return fault.kind === 'damaged' ? new Unreadable(fault.message) : fault;
+  return fault.kind === 'damaged' || fault.kind === 'unfinished' ? new Unreadable(fault.message) : fault;
 }

@@ -12,7 +12,7 @@ export type Ended = {
   stderr: string;
 };
 
-type Kind = 'missing' | 'locked' | 'password' | 'gone' | 'damaged' | 'other';
+type Kind = 'missing' | 'locked' | 'password' | 'gone' | 'unfinished' | 'damaged' | 'other';
 
 /** One sentence of what restic could not do. `kind` says what can be done about it. */
 export class ResticFault extends RunnerError {
@@ -32,6 +32,9 @@ const kinds: [Kind, number | null, RegExp][] = [
   ['locked', 11, /already locked/],
   ['password', 12, /wrong password or no key found/],
   ['gone', null, /no matching ID|no snapshot(s)? (was )?found|failed to find snapshot|snapshot .* not found/i],
+  // An index that another is just writing, where a store shows a file before it is whole (rclone's folders, SFTP, FTP). Damage
+  // looks the same, and stays. In JSON newer versions write < and > as \\u003c and \\u003e.
+  ['unfinished', null, /\bload(raw)?\W*(u003c)?index\/[0-9a-f]+\W*(u003e)?\W*invalid data returned/i],
   [
     'damaged',
     null,

@@ -33,6 +33,11 @@ export type Call = {
   writes?: true;
 };
 
+/** How often what met a file that is not whole yet is tried again. */
+export const whileUnfinished = 4;
+/** Waits behind the first, second, ... of these tries. */
+export const rest = (tries: number): Promise<void> => sleep(250 * 2 ** tries * (0.5 + Math.random()));
+
 type Execa = typeof import('execa').execa;
 
 export class Program {
@@ -82,8 +87,8 @@ export class Program {
   }
 
   /**
-   * Repeats what fails for a lock, after the locks that dead processes left are gone, at least once; and what fails for want of a
-   * repository, once that is made.
+   * Repeats what fails for a lock, after the locks that dead processes left are gone, at least once; what fails for want of a
+   * repository, once that is made; and what met a file that another was just writing.
    */
   async patiently<T>(o: { patience: number; mayMake: boolean }, act: () => Promise<T | ResticFault>): Promise<T> {
     const deadline = performance.now() + o.patience * 1000;
@@ -98,6 +103,8 @@ export class Program {
         if (tries === 1) continue;
         await sleep(pause * (0.5 + Math.random()));
         pause = Math.min(pause * 2, 10_000);
+      } else if (answer.kind === 'unfinished' && tries <= whileUnfinished) {
+        await rest(tries);
       } else throw answer;
     }
   }
@@ -114,7 +121,10 @@ export class Program {
 
   /** Removes the locks that restic itself calls stale: of processes of this machine that are gone, or half an hour old. */
   private async unlock(): Promise<void> {
-    await this.start(['unlock'], { stdin: 'ignore' });
+    const child = this.start(['unlock'], { stdin: 'ignore' });
+    // A lock that has gone is what it would ask for too, for up to a minute.
+    watchRetries(child.stderr!, this.fruitless, () => child.kill('SIGTERM'));
+    await child;
   }
 
   private async initialize(): Promise<void> {

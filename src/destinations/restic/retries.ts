@@ -12,22 +12,27 @@ const vanished = /^(?=.*<lock\/[0-9a-f]+>).*retrying after .*(does not exist|no 
 /** Whether restic ended while it asked for such a lock. */
 export const missesLock = (stderr: string): boolean => vanished.test(stderr);
 
-/** Runs `giveUp` when restic has told for so many seconds, 2 for a lock that has gone, that it tries again; ends with the stream. */
+/** Milliseconds of silence after which the last attempt is taken to have succeeded: before 0.15 restic does not say so. */
+const calm = 90_000;
+
+/**
+ * Runs `giveUp` when restic tells once more that it tries again, and has done so for so many seconds, 2 for a lock that has
+ * gone. What succeeds at a later attempt begins anew.
+ */
 export function watchRetries(stderr: Readable, seconds: number, giveUp: (isLock: boolean) => void): void {
-  let timer: NodeJS.Timeout | undefined;
-  const calm = () => {
-    clearTimeout(timer);
-    timer = undefined;
-  };
+  let began: number | null = null;
+  let last = 0;
   stderr.on('data', (chunk: Buffer) => {
-    const text = chunk.toString();
-    if (/operation successful after/.test(text)) calm();
-    else if (again.test(text)) {
-      const isLock = vanished.test(text);
-      timer ??= setTimeout(() => giveUp(isLock), (isLock ? 2 : seconds) * 1000);
+    for (const line of chunk.toString().split('\n')) {
+      if (/operation successful after/.test(line)) began = null;
+      if (!again.test(line)) continue;
+      const now = performance.now();
+      if (began === null || now - last > calm) began = now;
+      last = now;
+      const isLock = vanished.test(line);
+      if (now - began >= (isLock ? 2 : seconds) * 1000) giveUp(isLock);
     }
   });
-  stderr.once('close', calm);
 }
 
 /** What the store answered to the last attempt, where restic was told to try no more. */

@@ -18,7 +18,6 @@ import { hasPostgres, Postgres } from '../../helpers/postgres.ts';
 import { able, has, isRoot } from '../../helpers/programs.ts';
 import { temporaryDirectory } from '../../helpers/runner.ts';
 import { hasEngine, type S3Server, startS3 } from '../../helpers/s3-servers.ts';
-import { full } from '../../proofs/support.ts';
 import { type Application, startApplication } from './application.ts';
 
 /** Whether all of it can be had here. Says what cannot. */
@@ -89,7 +88,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       RCLONE_CONFIG_RUNNER_ANONYMOUS: 'true',
       RUSTY_SAAS_AZURE: `http://127.0.0.1:${cold.port}/${azureAccount}`,
       RUSTY_SAAS_AZURE_ACCOUNT: azureAccount,
-      RUSTY_SAAS_PATIENCE: full ? '2m' : '10s',
+      RUSTY_SAAS_PATIENCE: '2m',
     },
     application: await startApplication(async () => existsSync(join(root, 'running')) && (await isRight(world))),
     sql: async (text, database = 'rusty_saas') => await server.query(text, database),

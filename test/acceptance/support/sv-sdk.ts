@@ -16,7 +16,6 @@ import { canMount, has } from '../../helpers/programs.ts';
 import { hasRedis } from '../../helpers/redis.ts';
 import { temporaryDirectory } from '../../helpers/runner.ts';
 import { hasEngine, type S3Server, startS3 } from '../../helpers/s3-servers.ts';
-import { full } from '../../proofs/support.ts';
 import { type Application, startApplication } from './application.ts';
 
 const engine = dockerEngine();
@@ -85,7 +84,7 @@ export async function startWorld(isRight: (world: World) => Promise<boolean>): P
       SV_SDK_REDIS_DATA: at('redis'),
       SV_SDK_POSTGRES_IMAGE: images.postgres,
       SV_SDK_REDIS_IMAGE: images.redis,
-      SV_SDK_PATIENCE: full ? '2m' : '10s',
+      SV_SDK_PATIENCE: '2m',
     },
     store,
     application: await startApplication(async () => await isRight(world)),
@@ -126,7 +125,7 @@ function makeImages(): Images {
   const folders = [bin.replace(/bin$/, 'lib'), `/usr/share/postgresql/${major}`, '/usr/share/zoneinfo'];
   return {
     postgres: engine!.image('sv-sdk-postgres', postgres, folders),
-    redis: engine!.image('redis', ['redis-server', 'redis-cli', 'redis-check-rdb']),
+    redis: engine!.image('sv-sdk-redis', ['redis-server', 'redis-cli', 'redis-check-rdb']),
   };
 }
 

@@ -7,7 +7,8 @@ import {
   ListObjectsV2Command,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { freePort, RedisServer } from '../../helpers/redis.ts';
+import { freePort } from '../../helpers/port.ts';
+import { RedisServer } from '../../helpers/redis.ts';
 import { temporaryDirectory } from '../../helpers/runner.ts';
 import { startS3 } from '../../helpers/s3-servers.ts';
 import { startApplication } from './application.ts';
@@ -57,7 +58,7 @@ export async function openTraf3li(isRight: () => Promise<boolean>, mongodb = 'mo
     REDIS_DATA: directory,
     BACKUP_ENCRYPTION_KEY: 'correct horse battery staple',
     HEALTH_URL: `${application.url}/health`,
-    HEALTH_WITHIN: '3s',
+    HEALTH_WITHIN: '60s',
   };
   const objects = async (bucket: (typeof buckets)[number]) => {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));

@@ -27,7 +27,7 @@ export function memoryBench(driver: Driver, lineKind: typeof MemoryLine = Memory
         storm: (answers) => {
           line.storm = answers;
         },
-        patience: 400,
+        patience: 5000,
       },
       skewed: async (seconds) => {
         store.ahead = seconds;

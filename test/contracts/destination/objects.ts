@@ -1,7 +1,7 @@
 /** Small objects: written once, replaced whole, read with a limit, removed alone. */
 import assert from 'node:assert/strict';
 import { KeyExists, KeyMissing } from '../../../src/destination.ts';
-import { assertAbsent, type Check, check, keys, store, untried } from './stage.ts';
+import { allOf, assertAbsent, type Check, check, keys, store, untried } from './stage.ts';
 
 export const objectChecks: Check[] = [
   check('a small object is written once; equal bytes are fine', async ({ destination, other }) => {
@@ -29,9 +29,7 @@ export const objectChecks: Check[] = [
   }),
   check('concurrent writers of different keys all win', async ({ destination, other }) => {
     const names = Array.from({ length: 12 }, (_, index) => `all/${String(index).padStart(2, '0')}`);
-    await Promise.all(
-      names.map((name, index) => (index % 2 ? destination : other).write(name, Buffer.from(`${index}`))),
-    );
+    await allOf(names.map((name, index) => (index % 2 ? destination : other).write(name, Buffer.from(`${index}`))));
     assert.deepEqual(await keys(other, ''), names);
     for (const [index, name] of names.entries()) assert.equal(String(await destination.read(name, 10)), `${index}`);
   }),

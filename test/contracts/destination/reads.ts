@@ -41,6 +41,6 @@ export const readChecks: Check[] = [
       assert.ok((await collect(destination, 'left')).equals(bytes));
     };
     // A connection kept for each reader that left would use up whatever pool there is.
-    await within(bench.network?.patience ?? 60_000, 'reading after others left', leaving());
+    await within(bench.network?.patience ?? 240_000, 'reading after others left', leaving());
   }),
 ];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { KeyExists } from '../../../src/destination.ts';
-import { assertAbsent, type Check, check, collect, keys, store } from './stage.ts';
+import { allOf, assertAbsent, type Check, check, collect, keys, store } from './stage.ts';
 
 export const sinkChecks: Check[] = [
   check('a sink takes bytes and gives the same back', async ({ destination }) => {
@@ -107,7 +107,7 @@ export const sinkChecks: Check[] = [
   }),
   check('concurrent sinks of different keys do not touch each other', async ({ destination, other }) => {
     const all = Array.from({ length: 6 }, (_, index) => ({ key: `beside/${index}`, bytes: randomBytes(200_000) }));
-    await Promise.all(all.map(({ key, bytes }, index) => store(index % 2 ? destination : other, key, bytes)));
+    await allOf(all.map(({ key, bytes }, index) => store(index % 2 ? destination : other, key, bytes)));
     for (const { key, bytes } of all) assert.ok((await collect(other, key)).equals(bytes), key);
   }),
   check('what an interrupted attempt left is removed by its name alone', async ({ destination, other }) => {

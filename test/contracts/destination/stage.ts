@@ -121,6 +121,11 @@ export function isTold(error: Error): boolean {
   return /^[A-Z].* .*[.!?]$/s.test(error.message) && !(error instanceof KeyExists || error instanceof KeyMissing);
 }
 
+/** Waits for all of them, and then rejects with the first fault: what still went on would disturb whoever cleans up. */
+export async function allOf(promises: Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}
+
 /** Rejects when it takes longer: what hangs is a failure, not a test that never ends. */
 export async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

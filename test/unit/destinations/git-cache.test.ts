@@ -22,7 +22,7 @@ describe.skipIf(!has('git'))('the cache of a Git destination', () => {
   });
   afterEach(() => place.remove());
 
-  it('is made once by many that begin at the same moment', { timeout: 60_000 }, async () => {
+  it('is made once by many that begin at the same moment', async () => {
     for (let round = 0; round < 5; round++) {
       cache = join(place.path, 'git', `c${round}`);
       await Promise.all(Array.from({ length: 12 }, open));

@@ -132,7 +132,8 @@ describe.each(shells)('a shell there: %s', (...shell) => {
     for (let round = 0; round < 40; round += 1) {
       const began = performance.now();
       expect((await run(there(['true'], {}, shell))).exitCode).toBe(0);
-      expect(performance.now() - began).toBeLessThan(3_000);
+      // Not by the alarm, nor by the grace of those who heard a TERM.
+      expect(performance.now() - began).toBeLessThan(6_500);
     }
   });
 });
@@ -164,13 +165,14 @@ describe('the other end gives up, whatever its shell', () => {
       const work = join(directory, 'work');
       const id = join(directory, 'id');
       // Nothing of ours gets through any more, and the line stays open: what holds it is no part of the group there.
-      const deaf = heard(`sed -u '/^$/q'; exec setsid sleep 30`, shell);
-      const script = 'sleep 60 & echo $! > "$1"; wait';
+      const deaf = heard(`sed -u '/^$/q'; exec setsid sleep 90`, shell);
+      const script = 'sleep 600 & echo $! > "$1"; wait';
       const files = [{ path: join(work, 'f'), text: 'x' }];
       const one = there(['sh', '-c', script, 'sh', id], { work, files }, shell, deaf);
       const began = performance.now();
       const ended = await run(one);
-      expect(performance.now() - began, shell[0]).toBeLessThan(10_000);
+      // Not when the line ends.
+      expect(performance.now() - began, shell[0]).toBeLessThan(60_000);
       expect(ended.verdict, shell[0]).toBe('failed');
       expect(runs(Number(readFileSync(id, 'utf8'))), shell[0]).toBe(false);
       expect(existsSync(work), shell[0]).toBe(false);
@@ -191,17 +193,17 @@ describe('what is there before the program is', () => {
     each(async (shell) => {
       const began = performance.now();
       const far = heard(behind(first, rest), shell);
-      const runs = Array.from({ length: 8 }, () => run(there(['sleep', '60'], {}, shell, far)));
+      const runs = Array.from({ length: 8 }, () => run(there(['sleep', '600'], {}, shell, far)));
       for (const { verdict, fault } of await Promise.all(runs))
         expect([verdict, fault?.error.message], shell[0]).toEqual(['failed', expect.stringMatching(isEnded)]);
-      expect(performance.now() - began, shell[0]).toBeLessThan(30_000);
+      expect(performance.now() - began, shell[0]).toBeLessThan(150_000);
     }),
   );
 
   test('a sign of life does not end the alarm', () =>
     each(async (shell) => {
       const far = heard(behind('+\\n', '; exec setsid sleep 30'), shell);
-      const runs = Array.from({ length: 10 }, () => run(there(['sleep', '60'], {}, shell, far)));
+      const runs = Array.from({ length: 10 }, () => run(there(['sleep', '600'], {}, shell, far)));
       for (const { fault } of await Promise.all(runs)) expect(fault?.error.message, shell[0]).toMatch(isEnded);
     }));
 });
@@ -291,10 +293,13 @@ describe('verdicts', () => {
 
   test('a time limit ends the program there, and what it started', async () => {
     const id = join(temporaryDirectory(), 'id');
-    const one = { ...there(['sh', '-c', 'sleep 60 & echo $! > "$1"; wait', 'sh', id]), timeout: 0.5 };
-    const ended = await run(one);
-    expect(ended.fault?.kind).toBe('timeout');
-    expect(faultOf([ended])?.message).toBe('"sh" was ended: it ran longer than its timeout of 0.5 s.');
+    // Longer where it had not begun by then.
+    for (const timeout of [0.5, 5, 30]) {
+      const ended = await run({ ...there(['sh', '-c', 'sleep 600 & echo $! > "$1"; wait', 'sh', id]), timeout });
+      expect(ended.fault?.kind).toBe('timeout');
+      expect(faultOf([ended])?.message).toBe(`"sh" was ended: it ran longer than its timeout of ${timeout} s.`);
+      if (existsSync(id)) break;
+    }
     expect(runs(Number(readFileSync(id, 'utf8')))).toBe(false);
   });
 

@@ -82,7 +82,7 @@ function consumer(launch: Parameters<typeof startPipeline>[0][number], options: 
  * ends the program while it still waits for more. Our `end` is a shutdown of the socket, which needs no last holder.
  */
 export function holdOpen(input: Writable): () => void {
-  const holder = spawn('/bin/sh', ['-c', 'read -r over; sleep 5'], {
+  const holder = spawn('/bin/sh', ['-c', 'read -r over; exec sleep 30'], {
     cwd: '/',
     env: { PATH: process.env.PATH },
     detached: true,

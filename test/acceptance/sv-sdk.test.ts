@@ -1,5 +1,4 @@
 /** sv-sdk, document 002: its disasters, and its way back by the lines of plans/README.md. */
-
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,4 @@
 /** Runs what a driver describes with real programs, in a private directory: the part of a run that the suites need. */
-
 import {
   existsSync,
   mkdirSync,

@@ -1,5 +1,4 @@
 /** Real MariaDB and MySQL servers of the tests' own, in temporary directories, on loopback ports chosen free. */
-
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,4 @@
 /** A real PostgreSQL server of a test's own: initdb, a free port on loopback and a socket, thrown away afterwards. */
-
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

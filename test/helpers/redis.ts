@@ -1,5 +1,4 @@
 /** Real Redis servers of a test's own, and a client that sees every byte. */
-
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

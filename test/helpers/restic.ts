@@ -1,5 +1,4 @@
 /** Restic repositories for tests: made once for each version of restic, and copied, since making one takes a second. */
-
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

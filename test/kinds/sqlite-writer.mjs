@@ -20,6 +20,8 @@ function move() {
   }
 }
 
+// What sums up nothing is null.
+move();
 console.log('ready');
 const timer = setInterval(move, 4);
 process.stdin.resume().on('end', () => {

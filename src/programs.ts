@@ -13,7 +13,7 @@ import { readSite, type Site, siteWords } from './site-script.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Milliseconds that a program may take to tell its version: a plan must not become another one because the machine is busy. */
-const versionTime = 30_000;
+const versionTime = 15_000;
 
 /** Absolute path of an executable file called `name` on PATH, or null. */
 export function findProgram(name: string, environment: Environment): string | null {
@@ -48,9 +48,14 @@ function versionOf(name: string, path: string, environment: Environment): Promis
   const flag = name === 'openssl' ? 'version' : '--version';
   const env = { PATH: environment.PATH ?? '', HOME: environment.HOME ?? '/', LC_ALL: 'C' };
   return new Promise((resolve) => {
-    execFile(path, [flag], { env, timeout: versionTime, encoding: 'utf8' }, (_error, stdout, stderr) => {
-      resolve((stdout || stderr).split('\n', 1)[0]?.trim() ?? '');
-    });
+    execFile(
+      path,
+      [flag],
+      { env, timeout: versionTime, killSignal: 'SIGKILL', encoding: 'utf8' },
+      (_error, stdout, stderr) => {
+        resolve((stdout || stderr).split('\n', 1)[0]?.trim() ?? '');
+      },
+    );
   });
 }
 

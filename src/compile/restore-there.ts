@@ -17,7 +17,7 @@ exit 1`;
 
 /** What a claim has made and nobody filled; it may still be on its way there. `$1` directory or file, `$2` the path. */
 const removeEmpty = `for turn in 1 2 3 4 5; do
-  if [ "$1" = directory ]; then rmdir -- "$2" && exit; elif [ -f "$2" ] && ! [ -s "$2" ]; then rm -f -- "$2" && exit; fi
+  if [ "$1" = directory ]; then rmdir -- "$2" && exit; elif [ -f "$2" ] && ! [ -h "$2" ] && ! [ -s "$2" ]; then rm -f -- "$2" && exit; fi
   sleep 1
 done`;
 

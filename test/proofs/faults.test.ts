@@ -2,6 +2,7 @@
  * Full and read-only disks, clocks that are wrong, keys that are missing or wrong, restores of what is corrupt or hostile. Every
  * case ends with the right exit code and one sentence that says where. Signals and leases: signals.test.ts, locks.test.ts.
  */
+
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clockOf } from '../helpers/clock.ts';
 import { type Finished, runner, temporaryDirectory } from '../helpers/runner.ts';
 import { idAt, layAgain, modelOf } from './shelf.ts';
 import { filesBelow, hashes, isOnPath, isSentence, partialBackup, printTable, sha256OfFile } from './support.ts';
@@ -153,16 +155,7 @@ describe.skipIf(!canMount)('a disk', () => {
 });
 
 describe.skipIf(!canFake)('a clock', () => {
-  const faked = (by: string, words: string[]) => {
-    const library = execFileSync('faketime', ['-f', by, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
-    return run(words, {
-      LD_PRELOAD: library,
-      FAKETIME: by,
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      DONT_FAKE_MONOTONIC: '1',
-      FAKETIME_DONT_RESET: '1',
-    });
-  };
+  const faked = (by: string, words: string[]) => run(words, clockOf(by));
   beforeEach(async () => {
     await writePlan();
     await writeFile(join(root, 'data.bin'), 'some data');

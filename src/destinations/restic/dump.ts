@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { Unreadable } from '../../destination.ts';
 import { RunnerError } from '../../diagnostic.ts';
 import type { ResticFault } from './faults.ts';
-import { type Child, type Program, rest, whileUnfinished } from './program.ts';
+import type { Child, Program } from './program.ts';
 import type { Snapshot } from './snapshots.ts';
 
 export type Range = { start: number; end?: number };
@@ -73,10 +73,10 @@ class Dump extends Readable {
     else if (ended.exitCode !== 0) {
       const fault = this.program.fault(`read ${key}`, { ...ended, stderr });
       this.tries += 1;
-      if (fault.kind !== 'unfinished' || this.at > 0 || this.tries > whileUnfinished)
-        return void this.destroy(told(fault));
-      await rest(this.tries);
-      if (!this.destroyed) this.child = this.begin(words);
+      const again = this.at === 0 && (await this.program.mayBeWhole(fault, this.tries));
+      if (this.destroyed) return;
+      if (again) this.child = this.begin(words);
+      else this.destroy(told(fault));
     } else
       this.destroy(
         new RunnerError(

@@ -64,6 +64,8 @@ export class Feed {
     let isAgain = false;
     const { patience, initialize } = this.program.options;
     return await this.program.patiently({ patience, mayMake: initialize }, async (): Promise<T | ResticFault> => {
+      // Restic would take our death for the end of a new one, and commit what it has.
+      if (this.isStopped) throw new Error('the stream was stopped');
       if (isAgain) this.child = this.begin();
       try {
         return await act(isAgain);

@@ -34,15 +34,15 @@ export type Call = {
 };
 
 /** How often what met a file that is not whole yet is tried again. */
-export const whileUnfinished = 4;
-/** Waits behind the first, second, ... of these tries. */
-export const rest = (tries: number): Promise<void> => sleep(250 * 2 ** tries * (0.5 + Math.random()));
+const whileUnfinished = 4;
 
 type Execa = typeof import('execa').execa;
 
 export class Program {
   /** Seconds for which a store that fails is asked again; few once it was given up. */
   private fruitless = 30;
+  /** A file that was not whole stayed so. */
+  private stayed = false;
 
   constructor(
     private readonly execa: Execa,
@@ -103,10 +103,16 @@ export class Program {
         if (tries === 1) continue;
         await sleep(pause * (0.5 + Math.random()));
         pause = Math.min(pause * 2, 10_000);
-      } else if (answer.kind === 'unfinished' && tries <= whileUnfinished) {
-        await rest(tries);
-      } else throw answer;
+      } else if (!(await this.mayBeWhole(answer, tries))) throw answer;
     }
+  }
+
+  /** Waits for a file that another is just writing, and says whether to look again: what stays as it is is damage from then on. */
+  async mayBeWhole(fault: ResticFault, tries: number): Promise<boolean> {
+    if (fault.kind !== 'unfinished' || this.stayed) return false;
+    this.stayed = tries > whileUnfinished;
+    if (!this.stayed) await sleep(250 * 2 ** tries * (0.5 + Math.random()));
+    return !this.stayed;
   }
 
   fault(doing: string, ended: Ended): ResticFault {

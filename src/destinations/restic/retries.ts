@@ -12,27 +12,22 @@ const vanished = /^(?=.*<lock\/[0-9a-f]+>).*retrying after .*(does not exist|no 
 /** Whether restic ended while it asked for such a lock. */
 export const missesLock = (stderr: string): boolean => vanished.test(stderr);
 
-/** Milliseconds of silence after which the last attempt is taken to have succeeded: before 0.15 restic does not say so. */
-const calm = 90_000;
-
-/**
- * Runs `giveUp` when restic tells once more that it tries again, and has done so for so many seconds, 2 for a lock that has
- * gone. What succeeds at a later attempt begins anew.
- */
+/** Runs `giveUp` when restic has told for so many seconds, 2 for a lock that has gone, that it tries again; ends with the stream. */
 export function watchRetries(stderr: Readable, seconds: number, giveUp: (isLock: boolean) => void): void {
-  let began: number | null = null;
-  let last = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const calm = () => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   stderr.on('data', (chunk: Buffer) => {
-    for (const line of chunk.toString().split('\n')) {
-      if (/operation successful after/.test(line)) began = null;
-      if (!again.test(line)) continue;
-      const now = performance.now();
-      if (began === null || now - last > calm) began = now;
-      last = now;
-      const isLock = vanished.test(line);
-      if (now - began >= (isLock ? 2 : seconds) * 1000) giveUp(isLock);
+    const text = chunk.toString();
+    if (/operation successful after/.test(text)) calm();
+    else if (again.test(text)) {
+      const isLock = vanished.test(text);
+      timer ??= setTimeout(() => giveUp(isLock), (isLock ? 2 : seconds) * 1000);
     }
   });
+  stderr.once('close', calm);
 }
 
 /** What the store answered to the last attempt, where restic was told to try no more. */

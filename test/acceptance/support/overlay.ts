@@ -1,8 +1,8 @@
 /** A committed plan whose source is a program that prints so many bytes: what it expects is met or missed by one byte. */
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import { clockOf } from '../../helpers/clock.ts';
 import { temporaryDirectory } from '../../helpers/runner.ts';
 import { root } from './page.ts';
 import { expectExit } from './recovery.ts';
@@ -55,9 +55,7 @@ export function lowAndHigh(plan: string, backup: string, others: string[], envir
 
 /** What `doctor` says of it when the clock is so much later, such as `+90001s`. */
 export async function doctorLater(file: string, later: string): Promise<string> {
-  const library = execFileSync('faketime', ['-f', later, 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim();
-  const clock = { FAKETIME: later, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' };
-  return (await line(`runner doctor ${file}`, { BYTES: '1', LD_PRELOAD: library, ...clock })).stdout;
+  return (await line(`runner doctor ${file}`, { BYTES: '1', ...clockOf(later) })).stdout;
 }
 
 /** What `doctor` says of a backup that is older than `max-age`. */

@@ -57,6 +57,19 @@ describe.skipIf(!can)('azure', () => {
 });
 
 describe.skipIf(!can)('azure is told', () => {
+  it('what each of many writes at once: who loses deletes nothing of who wins', async () => {
+    const container = await server.bucket();
+    const handles = [await opened(container), await opened(container)];
+    for (let round = 0; round < 12; round += 1) {
+      const writes = Array.from({ length: 20 }, (_, index) =>
+        handles[index % 2]!.write(`race-${round}`, Buffer.from(`${index}`)),
+      );
+      await Promise.allSettled(writes);
+      expect(String(await handles[0]!.read(`race-${round}`, 10))).toMatch(/^\d+$/);
+    }
+    for (const handle of handles) await handle.close();
+  });
+
   it('the tier of what is written', async () => {
     const destination = await opened(await server.bucket(), { tier: 'Cool' });
     await destination.write('small', Buffer.from('x'));

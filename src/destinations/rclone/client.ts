@@ -31,13 +31,22 @@ export class Client {
     });
   }
 
-  /** Writes a small object: `folder` and `name` are its key below `root`. What is there is replaced. */
-  async upload(root: string, folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  /**
+   * Writes a small object: `folder` and `name` are its key below `root`. What is there is replaced. `config`: options of rclone for
+   * this call alone.
+   */
+  async upload(
+    root: string,
+    folder: string,
+    name: string,
+    bytes: Uint8Array,
+    config: Record<string, unknown> = {},
+  ): Promise<void> {
     const boundary = randomBytes(16).toString('hex');
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename*=UTF-8''${strictly(name)}\r\n\r\n`;
     const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]);
     const headers = { 'content-type': `multipart/form-data; boundary=${boundary}`, 'content-length': body.length };
-    const query = new URLSearchParams({ fs: root, remote: folder });
+    const query = new URLSearchParams({ fs: root, remote: folder, _config: JSON.stringify(config) });
     await this.patiently(undefined, async (signal) => {
       const answer = await this.send(`operations/uploadfile?${query}`, { method: 'POST', headers, signal }, body);
       parse(await whole(answer, Number.POSITIVE_INFINITY), answer.statusCode);

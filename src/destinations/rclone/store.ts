@@ -82,7 +82,7 @@ class RcloneStore implements Destination {
     checkRcloneKey(this.name, key);
     await this.told('write', key, async () => {
       if (await this.objects.stat(key)) return await this.compare(key, bytes);
-      const failed = await this.lay(key, bytes).then(
+      const failed = await this.lay(key, bytes, true).then(
         () => null,
         (error: Error) => error,
       );
@@ -94,9 +94,9 @@ class RcloneStore implements Destination {
   }
 
   /** Where a half written file could be seen, it is written elsewhere first. */
-  private async lay(key: string, bytes: Uint8Array): Promise<void> {
+  private async lay(key: string, bytes: Uint8Array, unseen = false): Promise<void> {
     const { buckets, renames } = this.can;
-    if (buckets || !renames) return await this.objects.write(key, bytes);
+    if (buckets || !renames) return await this.objects.write(key, bytes, unseen);
     const temporary = temporaryOf(key, smallAttempt());
     await this.objects.write(temporary, bytes);
     await this.objects.rename(temporary, key, renames);

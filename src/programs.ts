@@ -47,15 +47,11 @@ function versionOf(name: string, path: string, environment: Environment): Promis
   // openssl knows no --version before its third major version.
   const flag = name === 'openssl' ? 'version' : '--version';
   const env = { PATH: environment.PATH ?? '', HOME: environment.HOME ?? '/', LC_ALL: 'C' };
+  const options = { env, timeout: versionTime, killSignal: 'SIGKILL', encoding: 'utf8' } as const;
   return new Promise((resolve) => {
-    execFile(
-      path,
-      [flag],
-      { env, timeout: versionTime, killSignal: 'SIGKILL', encoding: 'utf8' },
-      (_error, stdout, stderr) => {
-        resolve((stdout || stderr).split('\n', 1)[0]?.trim() ?? '');
-      },
-    );
+    execFile(path, [flag], options, (_error, stdout, stderr) => {
+      resolve((stdout || stderr).split('\n', 1)[0]?.trim() ?? '');
+    });
   });
 }
 

@@ -58,7 +58,7 @@ const liveHash = async () => (full ? redis.cli('DEBUG', 'DIGEST') : await finger
 
 const isAble = hasRedis() && hasEngine('minio') && has('openssl', 'tar', 'gzip');
 
-describe.skipIf(!isAble)('adminara', { timeout: full ? 600_000 : 60_000 }, () => {
+describe.skipIf(!isAble)('adminara', { timeout: 600_000 }, () => {
   beforeAll(async () => {
     for (const folder of ['app/logs', 'app/config', 'redis']) mkdirSync(path(folder), { recursive: true });
     writeFileSync(path('app/.env'), 'SESSION_SECRET=geheim\n', { mode: 0o600 });

@@ -19,7 +19,7 @@ const health = recovery('traf3li').find((text) => text.startsWith('curl'));
 
 const able = [hasMongo(), hasRedis(), hasEngine('minio'), has('script', 'stty', 'openssl', 'gzip', 'curl')];
 
-describe.skipIf(!able.every(Boolean))('Traf3li, its database', { timeout: full ? 3_600_000 : 120_000 }, () => {
+describe.skipIf(!able.every(Boolean))('Traf3li, its database', { timeout: 3_600_000 }, () => {
   let world: Traf3li;
   let mongo: Mongo;
   let database: Db;

@@ -1,11 +1,12 @@
 /** A real PostgreSQL server of a test's own: initdb, a free port on loopback and a socket, thrown away afterwards. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './port.ts';
 import { isRoot } from './programs.ts';
+import { removeFolder } from './runner.ts';
 
 /** Where servers lie that are newer than the system's own. */
 const beside = process.env.RUNNER_TEST_SERVERS ?? '/opt/runner-test';
@@ -207,7 +208,7 @@ export class Postgres {
       this.child.kill('SIGQUIT');
       await ended;
     }
-    rmSync(this.directory, { recursive: true, force: true });
+    removeFolder(this.directory);
   }
 }
 

@@ -14,7 +14,7 @@ import { has } from '../helpers/programs.ts';
 import { populate, type RedisServer } from '../helpers/redis.ts';
 import { temporaryDirectory } from '../helpers/runner.ts';
 import { canServe, type Kind, kinds, type Served, serve } from '../helpers/served.ts';
-import { full, launch, printTable, proofTimeout, type Running, waitFor } from './support.ts';
+import { full, killIfThere, launch, printTable, proofTimeout, type Running, waitFor } from './support.ts';
 
 /** Packets of one port of loopback are dropped: only root can do that, and not in every container. */
 const canCut = has('iptables') && spawnSync('iptables', ['-S', 'INPUT']).status === 0;
@@ -95,12 +95,8 @@ describe.each(chosen)('%s, %s', (kind, place) => {
       const running = await dumping();
       const clients = clientsOf(served);
       expect(clients.length).toBeGreaterThan(0);
-      for (const pid of clients)
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It went with the one before it, whose connection it shared.
-        }
+      // One may go with the one before it, whose connection it shared.
+      for (const pid of clients) killIfThere(pid, 'SIGKILL');
       await gone('the client is killed');
       const { exitCode, stdout } = await running.ended;
       expect(exitCode).toBe(2);

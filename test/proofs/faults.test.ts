@@ -2,7 +2,6 @@
  * Full and read-only disks, clocks that are wrong, keys that are missing or wrong, restores of what is corrupt or hostile. Every
  * case ends with the right exit code and one sentence that says where. Signals and leases: signals.test.ts, locks.test.ts.
  */
-
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';

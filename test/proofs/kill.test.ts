@@ -16,7 +16,7 @@ import {
   sweepLater,
   whatIsLeft,
 } from './lane.ts';
-import { carriers, full, printTable, proofTimeout, waitFor } from './support.ts';
+import { carriers, full, killIfThere, printTable, proofTimeout, waitFor } from './support.ts';
 
 const killsOf = (phase: Phase) => (full ? (phase === 'capture' || phase === 'verify' ? 34 : 33) : 2);
 const bigSize = full ? 200_000_000 : 12_000_000;
@@ -89,11 +89,8 @@ async function killUntilHit(lane: Lane, phase: Phase, turn: number, count: Count
 async function killOnce(lane: Lane, phase: Phase, turn: number, count: Count): Promise<boolean> {
   const stopped = await startUntil(lane, phase, turn);
   const { running, point } = stopped;
-  try {
-    process.kill(running.pid, 'SIGKILL');
-  } catch {
-    // Its phase went by unseen on a busy machine, and the run is over: no hit.
-  }
+  // Where its phase went by unseen on a busy machine, the run is over: no hit.
+  killIfThere(running.pid, 'SIGKILL');
   const killed = performance.now();
   const end = await running.ended;
   const run = running.run();

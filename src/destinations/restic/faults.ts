@@ -33,7 +33,7 @@ const kinds: [Kind, number | null, RegExp][] = [
   ['password', 12, /wrong password or no key found/],
   ['gone', null, /no matching ID|no snapshot(s)? (was )?found|failed to find snapshot|snapshot .* not found/i],
   // An index that another is just writing, where a store shows a file before it is whole (rclone's folders, SFTP, FTP). Damage
-  // looks the same, and stays. In JSON newer versions write < and > as \\u003c and \\u003e.
+  // looks the same, and stays. In JSON newer versions write < and > as \u003c and \u003e.
   ['unfinished', null, /\bload(raw)?\W*(u003c)?index\/[0-9a-f]+\W*(u003e)?\W*invalid data returned/i],
   [
     'damaged',

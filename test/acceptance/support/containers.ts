@@ -18,7 +18,7 @@ export const remove = (engine: DockerEngine, name: string): Said => engine.docke
 /** Asks again and again until what it prints is right. */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
   for (const end = Date.now() + 300_000; Date.now() < end; await sleep(100)) if (isSo()) return;
-  throw new Error(`${what} did not come within a minute`);
+  throw new Error(`${what} did not come within five minutes`);
 }
 
 export type Sql = (query: string, database?: string) => Said;

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Launch } from '../../../src/execute/launch.ts';
+import { removeFolder } from '../../helpers/runner.ts';
 
 export const noGuard = { watch: () => {}, unwatch: () => {} };
 export const calm = new AbortController().signal;
@@ -17,7 +18,7 @@ export function shell(script: string, more: Partial<Launch> = {}): Launch {
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'runner-execute-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  onTestFinished(() => removeFolder(directory));
   return directory;
 }
 
